@@ -1,0 +1,1 @@
+"""Use cases: they call ports and return values; they print nothing."""

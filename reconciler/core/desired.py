@@ -1,0 +1,102 @@
+"""What a manifest wants of one environment, after composition, expansion and the choice of ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from reconciler.core.ids import Realm
+from reconciler.core.times import to_milliseconds
+from reconciler.errors import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """The key does not expire."""
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """The key expires at an instant."""
+
+    instant: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The key expires that long after its creation; compared within a minute."""
+
+    span: timedelta
+
+
+Expiry = Never | At | After
+
+
+def expires(expiry: Expiry, created: datetime) -> datetime | None:
+    """The instant at which a key created then expires, None for never."""
+    match expiry:
+        case Never():
+            return None
+        case At(instant):
+            return instant
+        case After(span):
+            return to_milliseconds(created + span)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialSpec:
+    """Where the credential of an environment is read from: an environment variable or a file."""
+
+    source: Literal["env", "file"]
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Where an environment lives; `endpoint` is `emulator` or an https URL that ends in /v1."""
+
+    environment: str
+    endpoint: str
+    project: str
+    organization: str | None = None
+    credential: CredentialSpec | None = None
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkSpec:
+    """One entry of `deliver`, templates filled in; `options` are the sink's own fields, sorted by name."""
+
+    kind: str
+    options: tuple[tuple[str, str], ...]
+
+    def option(self, name: str) -> str:
+        """The value of a field that the schema requires."""
+        return dict(self.options)[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredKey:
+    """One key as the manifest wants it. `from_globs` are the scopes that only a glob brought in."""
+
+    address: str
+    slug: str
+    name: str
+    scopes: frozenset[str]
+    expiry: Expiry
+    sinks: tuple[SinkSpec, ...] = ()
+    allow_sensitive: frozenset[str] = frozenset()
+    from_globs: frozenset[str] = frozenset()
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """Everything that one environment of a manifest wants; `keys` sorted by address."""
+
+    realm: Realm
+    connection: Connection
+    keys: tuple[DesiredKey, ...]
+    allow_empty: bool = False
+    warnings: tuple[str, ...] = ()

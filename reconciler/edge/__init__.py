@@ -1,0 +1,1 @@
+"""The outside: files, HTTP, Appwrite, credentials. Every foreign exception is translated here."""

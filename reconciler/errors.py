@@ -1,0 +1,85 @@
+"""The exception tree, sorted by who must act, and the exit code that each class ends the command with.
+
+Every message says what is wrong and where; `hint` says what to do about it. No message ever holds a secret,
+nor a response body that does not have the API's error shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Position:
+    """A place in a manifest: the file as the user named it, line and column counted from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """Something wrong in a manifest, and where; the hint says what to write instead."""
+
+    position: Position
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.position}: {self.message}"
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+class ReconcilerError(Exception):
+    """The base of every error that a user may see."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ReconcilerError):
+    """Whoever typed the command must change it."""
+
+
+class ManifestError(ReconcilerError):
+    """The author of the manifest must mend it; holds every problem that was found, in file order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        count = len(self.problems)
+        super().__init__(f"the manifest has {count} problem{'s' if count != 1 else ''}")
+
+
+class CredentialError(ReconcilerError):
+    """Whoever hands out the credential must give another one, or more rights to this one."""
+
+
+class CreationDenied(CredentialError):
+    """403 `key_creation_denied`: this kind of credential may not create keys on this server."""
+
+
+class ServerError(ReconcilerError):
+    """Whoever runs the server, or the network between, must act; or nobody, and it passes."""
+
+
+class KeyExists(ServerError):
+    """409 `key_already_exists`: the id is taken somewhere on this server."""
+
+
+class SinkError(ReconcilerError):
+    """Whoever owns the place where a secret is delivered must act."""
+
+
+class GuardError(ReconcilerError):
+    """A guard refused; the message names the one flag or field that allows it."""
+
+    exit_code = 4

@@ -1,0 +1,1 @@
+"""Renderings of a Plan or an Outcome: value in, string out."""

@@ -1,0 +1,109 @@
+"""What the use cases need of the world: keys on a server, sinks for secrets, a journal, a clock.
+
+Implementations translate every foreign failure into `reconciler.errors` before it crosses this line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from reconciler.core.desired import SinkSpec
+from reconciler.core.keys import KeyState, Listing, LiveKey, ServerFacts
+from reconciler.core.secret import Secret
+
+
+class KeyStore(Protocol):
+    """The keys of one project. Every method may raise CredentialError or ServerError."""
+
+    async def facts(self) -> ServerFacts:
+        """What the server says of itself; needs no credential."""
+        ...
+
+    async def list(self) -> Listing:
+        """Every key of the project, however many."""
+        ...
+
+    async def create(self, key_id: str, state: KeyState) -> LiveKey:
+        """Create a key; a lost answer is asked for again with the same body.
+
+        Raises KeyExists (also when an earlier sending of the same call was applied) and CreationDenied.
+        """
+        ...
+
+    async def get(self, key_id: str) -> LiveKey | None:
+        """One key, None where this project has none of that id."""
+        ...
+
+    async def update(self, key: LiveKey, state: KeyState) -> LiveKey:
+        """Replace name, scopes and expiry; an answer of 500 is judged by reading the key back."""
+        ...
+
+    async def touch(self, key: LiveKey) -> None:
+        """Write a key back exactly as it is, which makes a server before 2.0 drop its cache of the project."""
+        ...
+
+    async def delete(self, key_id: str) -> None:
+        """Delete a key; that it is gone already is success."""
+        ...
+
+    async def accepts(self, secret: Secret) -> bool:
+        """Whether the server authenticates a key by its secret in this project, now."""
+        ...
+
+
+class SecretSink(Protocol):
+    """One place that holds one secret. Methods block, and raise SinkError."""
+
+    def preflight(self) -> None:
+        """Prove that `write` can work, before any key is minted; leaves no trace."""
+        ...
+
+    def read(self) -> Secret | None:
+        """The value held now, None where there is none."""
+        ...
+
+    def write(self, secret: Secret) -> None:
+        """Make this the value held, all or nothing."""
+        ...
+
+    def remove(self) -> None:
+        """Hold no value; nothing else changes."""
+        ...
+
+
+class Sinks(Protocol):
+    """Every sink that this installation knows, by kind."""
+
+    def open(self, spec: SinkSpec) -> SecretSink:
+        """The sink that an entry of `deliver` names."""
+        ...
+
+    def observe(self, specs: Iterable[SinkSpec]) -> Mapping[SinkSpec, Secret | None]:
+        """What each sink holds, each underlying file read once; a sink that cannot be read is left out."""
+        ...
+
+
+class Journal(Protocol):
+    """A hint, never needed: which probation keys this machine's own runs set out to create."""
+
+    def record(self, key_id: str, nonce: datetime) -> None:
+        """Note a key before its creation is sent."""
+        ...
+
+    def abandoned(self, key_id: str, nonce: datetime) -> bool:
+        """Whether a run of this machine that has ended meant to create this very key."""
+        ...
+
+
+class Clock(Protocol):
+    """Time that passes, so that tests need not wait for it."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after that long."""
+        ...
