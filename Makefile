@@ -1,0 +1,89 @@
+# The single entry point, for people and for CI. Needs git, make and Python 3.11 or newer; everything else goes into
+# .venv, which is filled once per lock file. After that nothing here needs the network, `make lock` apart.
+
+PYTHON ?= python3
+JOBS ?= 2
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP_INSTALL := $(PIP) install --quiet --require-hashes
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+RUNTIME := $(VENV)/.runtime.stamp
+DEV := $(VENV)/.dev.stamp
+LOCKS := requirements/runtime.txt requirements/build.txt
+
+# Settings of the caller's shell that would install elsewhere, or import code from elsewhere.
+unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install demo test lint types layers docs unit format bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(RUNTIME) ## Put the `reconciler` command into .venv/bin, with what it needs to run
+
+demo: $(RUNTIME) ## Run the main job on examples/keys.yaml against the embedded emulator
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
+
+test: lint types layers docs unit ## Everything that must hold before a merge: all of the next five
+
+lint: $(DEV) ## Style and likely bugs, formatting, and that each schema is a schema
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/check-jsonschema --check-metaschema schemas/*.json
+
+types: $(DEV) ## Strict types
+	$(BIN)/python -m mypy
+
+layers: $(DEV) ## Who may import whom
+	$(BIN)/lint-imports
+
+docs: $(DEV) ## Links, changelog, decision records, README
+	$(BIN)/python -m pytest --quiet tests/docs $(ARGS)
+
+unit: $(DEV) ## All other tests; ARGS= goes to pytest, JOBS= is the number of processes
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --ignore tests/docs $(ARGS)
+
+format: $(DEV) ## Format, and mend what the linter can mend
+	$(BIN)/python -m ruff format
+	$(BIN)/python -m ruff check --fix
+
+bench: $(DEV) ## A line per figure: measured, target, ok or short
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(DEV) ## Write requirements/*.txt anew (needs network); ARGS=--upgrade takes the newest releases
+	$(UV_COMPILE) $(ARGS) pyproject.toml --output-file requirements/runtime.txt
+	$(UV_COMPILE) $(ARGS) --group build --output-file requirements/build.txt
+	$(UV_COMPILE) $(ARGS) pyproject.toml --group dev --constraint requirements/runtime.txt \
+		--constraint requirements/build.txt --output-file requirements/dev.txt
+
+clean: ## Remove .venv, caches and builds
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Pinned packages that are already there are not fetched again, so both of these also work offline over an environment
+# that was filled some other way. --no-deps: the lock is complete, and says so by failing if it is not.
+$(RUNTIME): $(LOCKS) pyproject.toml | $(BIN)/python
+	@$(BIN)/python -c 'import pip' 2>/dev/null || $(BIN)/python -m ensurepip
+	$(PIP_INSTALL) $(addprefix --requirement ,$(LOCKS))
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(RUNTIME)
+	$(PIP_INSTALL) --requirement requirements/dev.txt
+	@touch $@
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo >&2 "$(PYTHON) is not there. Install Python 3.11 or \
+	newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo >&2 "Python 3.11 or newer is \
+	needed, and $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another one: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo >&2 "$(PYTHON) comes without its venv module. \
+	On Debian and Ubuntu it is a package of its own: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)

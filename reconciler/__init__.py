@@ -1,0 +1,1 @@
+"""Infrastructure as code for the API keys of Appwrite projects: declare, plan, apply."""
