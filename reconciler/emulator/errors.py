@@ -1,0 +1,116 @@
+"""The errors an Appwrite server answers with, to the letter of the recordings.
+
+An error is raised anywhere below the application, and rendered once, there. Its body is
+`{message, code, type, version}`; a message belongs to Appwrite and is never improved here.
+"""
+
+from __future__ import annotations
+
+import json
+
+
+class ApiError(Exception):
+    """An answer of the error shape; `kind` is Appwrite's `type`."""
+
+    def __init__(self, status: int, kind: str | None, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.message = message
+
+
+class RouteNotFound(Exception):
+    """No such route: the one error that is an HTML page, whatever the client accepts."""
+
+
+def invalid_param(name: str, reason: str) -> ApiError:
+    return ApiError(400, "general_argument_invalid", f"Invalid `{name}` param: {reason}")
+
+
+def missing_param(name: str) -> ApiError:
+    return ApiError(400, "general_argument_invalid", f'Param "{name}" is not optional.')
+
+
+def cursor_not_found(key_id: str) -> ApiError:
+    return ApiError(400, "general_cursor_not_found", f"Key '{key_id}' for the 'cursor' value not found.")
+
+
+def cursor_on_null(attribute: str) -> ApiError:
+    return ApiError(
+        400,
+        "database_query_order_null",
+        f"The order attribute '{attribute}' had a null value. "
+        "Cursor pagination requires all documents order attribute values are non-null.",
+    )
+
+
+def admin_mode_on_console() -> ApiError:
+    return ApiError(400, "general_bad_request", "Admin mode is not allowed for console project")
+
+
+def missing_scope(who: str, role: str, scope: str) -> ApiError:
+    message = f"{who} (role: {role}) missing scopes ({json.dumps([scope])})"
+    return ApiError(401, "general_unauthorized_scope", message)
+
+
+def unauthorized() -> ApiError:
+    message = "The current user is not authorized to perform the requested action."
+    return ApiError(401, "user_unauthorized", message)
+
+
+def key_expired() -> ApiError:
+    message = "The project key has expired. Please generate a new key using the Appwrite console."
+    return ApiError(401, "project_key_expired", message)
+
+
+def access_forbidden() -> ApiError:
+    return ApiError(401, "general_access_forbidden", "Access to this API is forbidden.")
+
+
+def owner_header_missing(owner: str) -> ApiError:
+    """`owner` is `project`, `organization` or `user`: whom the key belongs to."""
+    kind = "account" if owner == "user" else owner
+    message = f"When using {kind} API key, make sure to pass x-appwrite-{owner} header with your {owner} ID."
+    return ApiError(403, f"{owner}_id_missing", message)
+
+
+def creation_denied() -> ApiError:
+    return ApiError(
+        403,
+        "key_creation_denied",
+        "An API key cannot be created from a request authorized with an API key. Authenticate with a "
+        "session instead. To create a short-lived key from a server, use the ephemeral key endpoint.",
+    )
+
+
+def key_not_found() -> ApiError:
+    return ApiError(404, "key_not_found", "Key with the requested ID could not be found.")
+
+
+def project_not_found() -> ApiError:
+    return ApiError(
+        404,
+        "project_not_found",
+        "Project with the requested ID could not be found. Please check the value of the "
+        "X-Appwrite-Project header to ensure the correct project ID is being used.",
+    )
+
+
+def key_exists() -> ApiError:
+    message = "Key with the same ID already exists. Try again with a different ID."
+    return ApiError(409, "key_already_exists", message)
+
+
+def server_error() -> ApiError:
+    return ApiError(500, "general_unknown", "Server Error")
+
+
+def untyped_server_error() -> ApiError:
+    """1.9.x on a JSON body that is a bare scalar: an error outside the API, hence without `type`."""
+    return ApiError(500, None, "Error: Server Error")
+
+
+def query_unsupported(method: str) -> ApiError:
+    """Not Appwrite's: a query method that no recording shows, refused rather than guessed."""
+    message = f"The emulator does not know the query method '{method}'."
+    return ApiError(501, "general_not_implemented", message)
