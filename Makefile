@@ -42,7 +42,7 @@ types: $(DEV) ## Strict types
 	$(BIN)/python -m mypy
 
 layers: $(DEV) ## Who may import whom
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 docs: $(DEV) ## Links, changelog, decision records, README
 	$(BIN)/python -m pytest --quiet tests/docs $(ARGS)

@@ -1,5 +1,6 @@
 """What is built is whole: the wheel holds package, data and schemas; the sdist is enough to build it."""
 
+import json
 import subprocess
 import sys
 import tarfile
@@ -36,6 +37,17 @@ def wheel(dist: Path) -> dict[str, bytes]:
     (path,) = dist.glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds what pip makes of the wheel, and nothing else."""
+    folder = tmp_path_factory.mktemp("installed")
+    (path,) = dist.glob("*.whl")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    command = [*pip, "--no-index", "--no-deps", "--target", str(folder), str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
 
 
 def tracked_under(folder: str) -> list[Path]:
@@ -81,3 +93,19 @@ def test_the_sdist_holds_every_tracked_file(dist: Path) -> None:
         names = {name.split("/", 1)[1] for name in tar.getnames()}
 
     assert {relative(path) for path in tracked_files()} - names == set()
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_finds_its_own_schemas(installed: Path) -> None:
+    completed = subprocess.run(
+        [sys.executable, "-m", "reconciler", "schema", "manifest"],
+        cwd=installed,
+        env={"PYTHONPATH": str(installed)},
+        check=False,
+        capture_output=True,
+    )
+
+    assert (completed.returncode, completed.stderr) == (0, b"")
+    assert json.loads(completed.stdout) == json.loads(
+        (ROOT / "schemas/manifest.schema.json").read_text("utf-8")
+    )
