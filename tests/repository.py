@@ -13,7 +13,11 @@ ROOT = Path(__file__).resolve().parents[1]
 def tracked_files() -> tuple[Path, ...]:
     """Every file that is in Git or could be added to it, so that a mistake is found before the commit."""
     listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        [
+            "git",
+            *("-c", f"safe.directory={ROOT}"),  # CI checkouts may belong to another user
+            *("ls-files", "-z", "--cached", "--others", "--exclude-standard"),
+        ],
         cwd=ROOT,
         check=True,
         capture_output=True,

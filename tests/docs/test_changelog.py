@@ -1,7 +1,7 @@
 import re
 
 from tests.docs.markdown import headings
-from tests.repository import ROOT, project
+from tests.repository import ROOT
 
 CHANGELOG = ROOT / "CHANGELOG.md"
 RELEASE = re.compile(r"\[(\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}")
@@ -17,12 +17,3 @@ def test_the_changelog_begins_with_unreleased_and_then_lists_dated_releases() ->
 
 def test_changes_are_sorted_by_the_kinds_of_keep_a_changelog() -> None:
     assert {text for level, text in headings(CHANGELOG) if level == 3} <= KINDS
-
-
-def test_the_version_is_not_behind_the_newest_release() -> None:
-    releases = [match[1] for _, text in headings(CHANGELOG) if (match := RELEASE.fullmatch(text))]
-
-    def parts(version: str) -> tuple[int, ...]:
-        return tuple(map(int, version.split(".")))
-
-    assert all(parts(release) <= parts(project()["project"]["version"]) for release in releases)
