@@ -45,7 +45,7 @@ layers: $(DEV) ## Who may import whom
 	$(BIN)/lint-imports --no-logo
 
 docs: $(DEV) ## Links, changelog, decision records, README
-	$(BIN)/python -m pytest --quiet tests/docs $(ARGS)
+	$(BIN)/python -m pytest --quiet tests/docs
 
 unit: $(DEV) ## All other tests; ARGS= goes to pytest, JOBS= is the number of processes
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --ignore tests/docs $(ARGS)
