@@ -46,6 +46,15 @@ class ReconcilerError(Exception):
         self.hint = hint
 
 
+class SeveralErrors(ReconcilerError):
+    """More than one thing went wrong side by side, each with its own message."""
+
+    def __init__(self, errors: Iterable[ReconcilerError]) -> None:
+        self.errors = tuple(errors)
+        self.exit_code = max(error.exit_code for error in self.errors)
+        super().__init__(f"{len(self.errors)} things went wrong")
+
+
 class UsageError(ReconcilerError):
     """Whoever typed the command must change it."""
 
@@ -71,7 +80,11 @@ class ServerError(ReconcilerError):
     """Whoever runs the server, or the network between, must act; or nobody, and it passes."""
 
 
-class KeyExists(ServerError):
+class Rejected(ServerError):
+    """The server understood the call and said no (a 4xx that is about the key): nothing was changed."""
+
+
+class KeyExists(Rejected):
     """409 `key_already_exists`: the id is taken somewhere on this server."""
 
 

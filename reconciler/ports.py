@@ -41,7 +41,9 @@ class KeyStore(Protocol):
         ...
 
     async def touch(self, key: LiveKey) -> None:
-        """Write a key back exactly as it is, which makes a server before 2.0 drop its cache of the project."""
+        """Write a key back exactly as it is, which makes a server before 2.0 drop its cache of the
+        project.
+        """
         ...
 
     async def delete(self, key_id: str) -> None:

@@ -1,7 +1,7 @@
 """Keys as a server holds them, and what is known of the server itself.
 
-Only name, scopes and expiry are ever compared: Appwrite moves `$updatedAt` when a key is used, so it says nothing.
-Scopes compare as sets and times as instants; `""`, null and absent all mean never.
+Only name, scopes and expiry are ever compared: Appwrite moves `$updatedAt` when a key is used, so it says
+nothing. Scopes compare as sets and times as instants; `""`, null and absent all mean never.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from datetime import datetime
 from reconciler.core.secret import Secret
 
 MAX_KEYS = 1000
-"""Keys of one project, expired ones included, that Appwrite lets authenticate, oldest first (APP_LIMIT_SUBQUERY)."""
+"""Keys of one project, expired ones included, that Appwrite lets authenticate, oldest first
+(APP_LIMIT_SUBQUERY)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,8 @@ class KeyState:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveKey:
     """A key as listed. `scopes` in the server's order; `secret` None where the server hides it;
-    `accessed` moves at most once in 24 hours, so it tells a day, not a moment."""
+    `accessed` moves at most once in 24 hours, so it tells a day, not a moment.
+    """
 
     id: str
     name: str
@@ -65,14 +67,18 @@ class ServerFacts:
 
     @property
     def may_serve_stale_keys(self) -> bool:
-        """Servers before 2.0 may keep an old project cache until the next write; an unknown version counts."""
+        """Servers before 2.0 may keep an old project cache until the next write; an unknown version
+        counts.
+        """
         major = (self.version or "").split(".")[0]
         return not major.isdigit() or int(major) < 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """One project as it is: its keys, its time, its server, and which ids the credential in use has or may have."""
+    """One project as it is: its keys, its time, its server, and which ids the credential in use has or may
+    have.
+    """
 
     keys: tuple[LiveKey, ...]
     now: datetime
@@ -83,11 +89,9 @@ class Live:
 def own_ids(keys: Iterable[LiveKey], credential: Secret | None) -> frozenset[str]:
     """Ids of the keys that are, or may be, the credential of this run.
 
-    `credential` is None for sessions and organization keys, which no list of keys holds. Where the server hides
-    secrets, every key with `keys.write` may be it.
+    `credential` is None for sessions and organization keys, which no list of keys holds. Where the server
+    hides secrets, every key with `keys.write` may be it.
     """
     if credential is None:
         return frozenset()
-    return frozenset(
-        key.id for key in keys if (key.secret == credential if key.secret else "keys.write" in key.scopes)
-    )
+    return frozenset(key.id for key in keys if (key.secret == credential if key.secret else "keys.write" in key.scopes))

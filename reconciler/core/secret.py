@@ -36,7 +36,10 @@ class Secret:
         return format(REDACTED, spec)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+        return isinstance(other, Secret) and hmac.compare_digest(self._bytes(), other._bytes())
+
+    def _bytes(self) -> bytes:
+        return self._text.encode(errors="surrogatepass")  # what a file held may be no valid text
 
     def __hash__(self) -> int:
         return hash(self._text)

@@ -1,7 +1,7 @@
 """Instants and durations as the manifest and Appwrite write them.
 
-Instants are aware datetimes in UTC, cut to milliseconds: Appwrite keeps no more. Appwrite writes and reads back
-`YYYY-MM-DDTHH:MM:SS.mmm+00:00`, and `""` for never.
+Instants are aware datetimes in UTC, cut to milliseconds: Appwrite keeps no more. Appwrite writes and reads
+back `YYYY-MM-DDTHH:MM:SS.mmm+00:00`, and `""` for never.
 """
 
 from __future__ import annotations

@@ -1,0 +1,164 @@
+"""Apply: walk the stages of a plan with bounded concurrency and tell what became of each change.
+
+A change that fails stops only what depends on it: the destructive stage of its environment. A credential that
+the server refuses, or a server that fails as often in a row as there are calls in flight, stops the
+environment; the rest is not attempted. Once `stop` is set nothing new is begun, and what is in flight is
+finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from reconciler.app.delivery import Delivery, Stopped
+from reconciler.core.keys import Live, LiveKey
+from reconciler.core.outcome import EnvironmentOutcome, Result, Status
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Update
+from reconciler.core.stages import stages
+from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, ServerError, SinkError
+from reconciler.ports import Sinks
+
+_STALE_CACHE_PAUSE = 1.0
+_FEW = 3
+_NO_SINK = "its secret was delivered nowhere"
+_NO_SINK_HINT = "copy it from the Appwrite Console, or declare deliver before the key is made"
+
+Progress = Callable[[Result], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class EnvironmentApply:
+    """The apply of one environment's plan: run it once, by `run()`."""
+
+    plan: EnvironmentPlan
+    live: Live
+    delivery: Delivery
+    parallelism: int
+    stop: asyncio.Event
+    progress: Progress
+    _live: dict[str, LiveKey] = field(init=False)
+    _results: dict[str, Result] = field(init=False, default_factory=dict)
+    _warnings: list[str] = field(init=False, default_factory=list)
+    _halted: str = field(init=False, default="")
+    _creation_denied: bool = field(init=False, default=False)
+    _failures_in_a_row: int = field(init=False, default=0)
+    _wrote: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._live = {key.id: key for key in self.live.keys}
+
+    async def run(self) -> EnvironmentOutcome:
+        """Every stage in order; never raises for what a server or a sink does."""
+        for stage in stages(self.plan):
+            if stage.needs_success and not self._all_applied():
+                self._halted = self._halted or "something before it failed, and nothing is deleted then"
+            await self._run_stage(stage.changes)
+        await self._refresh_stale_cache()
+        return EnvironmentOutcome(
+            environment=self.plan.environment,
+            results=tuple(self._results[change.key_id] for change in self.plan.changes),
+            warnings=tuple(self._warnings),
+        )
+
+    def _all_applied(self) -> bool:
+        return all(result.status is Status.APPLIED for result in self._results.values())
+
+    async def _run_stage(self, changes: tuple[Change, ...]) -> None:
+        waiting = iter(changes)
+
+        async def work() -> None:
+            for change in waiting:
+                result = await self._attempt(change)
+                self._results[change.key_id] = result
+                self.progress(result)
+
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(min(self.parallelism, len(changes))):
+                workers.create_task(work())
+
+    async def _attempt(self, change: Change) -> Result:
+        if self.stop.is_set():
+            return Result(change=change, status=Status.NOT_ATTEMPTED, message="interrupted", hint="run apply again")
+        if self._halted:
+            return Result(change=change, status=Status.NOT_ATTEMPTED, message=self._halted)
+        if self._creation_denied and isinstance(change, Create):
+            return Result(
+                change=change, status=Status.NOT_ATTEMPTED, message="this credential may not create keys here"
+            )
+        try:
+            await self._perform(change)
+        except Stopped as stopped:
+            return Result(change=change, status=stopped.status, message=stopped.message, hint=stopped.hint)
+        except ReconcilerError as error:
+            self._count_failure(error)
+            return Result(change=change, status=Status.FAILED, message=error.message, hint=error.hint)
+        self._failures_in_a_row = 0
+        undelivered = isinstance(change, Create) and not change.sinks
+        return Result(
+            change=change,
+            status=Status.APPLIED,
+            message=_NO_SINK if undelivered else "",
+            hint=_NO_SINK_HINT if undelivered else "",
+        )
+
+    def _count_failure(self, error: ReconcilerError) -> None:
+        self._failures_in_a_row += isinstance(error, ServerError)
+        if isinstance(error, CreationDenied):
+            self._creation_denied = True
+        elif isinstance(error, CredentialError):
+            self._halted = "the server refused the credential"
+        elif self._failures_in_a_row >= max(self.parallelism, _FEW):
+            self._halted = f"the server failed {self._failures_in_a_row} times in a row"
+
+    async def _perform(self, change: Change) -> None:
+        self._wrote = True
+        match change:
+            case Create():
+                self._live[change.key_id] = await self.delivery.create(change)
+            case Deliver():
+                self._live[change.key_id] = await self.delivery.deliver(change, self._live[change.key_id])
+            case Update():
+                key = self._live[change.key_id]
+                self._live[change.key_id] = await self.delivery.store.update(key, change.after)
+            case Delete():
+                await self.delivery.store.delete(change.key_id)
+                del self._live[change.key_id]
+            case _:
+                assert_never(change)
+
+    async def _refresh_stale_cache(self) -> None:
+        """A server before 2.0 may answer from an old cache of the project until the next write: make that
+        write.
+        """
+        if not self._wrote or not self.live.facts.may_serve_stale_keys:
+            return
+        mine = {change.key_id for change in self.plan.changes} | {key.key_id for key in self.plan.unchanged}
+        known = [self._live[key_id] for key_id in sorted(mine) if key_id in self._live]
+        if not known:
+            self._warnings.append(
+                "no owned key is left to refresh the server's cache with; "
+                "it may accept a deleted key until the next write to the project"
+            )
+            return
+        await self.delivery.clock.sleep(_STALE_CACHE_PAUSE)
+        try:
+            await self.delivery.store.touch(known[0])
+        except ReconcilerError as error:
+            self._warnings.append(f"the server's cache could not be refreshed: {error.message}")
+
+
+def preflight(plan: EnvironmentPlan, sinks: Sinks) -> tuple[ReconcilerError, ...]:
+    """Try every sink that the plan will write, before any key is minted; blocks. Returns what would fail."""
+    wanted = {
+        spec: change.address for change in plan.changes if isinstance(change, Create | Deliver) for spec in change.sinks
+    }
+    errors: list[ReconcilerError] = []
+    for spec, address in wanted.items():
+        try:
+            sinks.open(spec).preflight()
+        except SinkError as error:
+            errors.append(SinkError(f"{address}: {error.message}", hint=error.hint))
+    return tuple(errors)

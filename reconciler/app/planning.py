@@ -1,0 +1,115 @@
+"""Planning: look at every environment side by side, and make one plan of what is seen. Writes nothing
+anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from reconciler.core.desired import Desired
+from reconciler.core.guards import Allowances, Refusal, check, check_destroy
+from reconciler.core.keys import Live, ServerFacts, own_ids
+from reconciler.core.plan import EnvironmentPlan, Plan
+from reconciler.core.planner import plan_destroy, plan_environment
+from reconciler.core.secret import Secret
+from reconciler.errors import ManifestError, ReconcilerError, SeveralErrors
+from reconciler.ports import KeyStore, Sinks
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One environment as planning and apply reach it.
+
+    `own_secret` is the credential where it is a key of the project itself; `resolve` turns what the server
+    says of itself into what the manifest wants.
+    """
+
+    store: KeyStore
+    own_secret: Secret | None
+    resolve: Callable[[ServerFacts], Desired]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedEnvironment:
+    """An environment's plan and what it was made from, which holds secrets and stays in memory."""
+
+    site: Site
+    desired: Desired
+    live: Live
+    plan: EnvironmentPlan
+    refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Every environment that was asked for, planned, in the order it was asked for."""
+
+    environments: tuple[PlannedEnvironment, ...]
+
+    @property
+    def plan(self) -> Plan:
+        """The plan alone: the part without a secret, fit to be shown."""
+        return Plan(environments=tuple(each.plan for each in self.environments))
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """What the guards refuse, in all environments."""
+        return tuple(refusal for each in self.environments for refusal in each.refusals)
+
+
+async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances) -> Planned:
+    """Plan every site; where several fail, all failures are told at once."""
+
+    async def one(site: Site) -> PlannedEnvironment:
+        live = await _look(site)
+        desired = site.resolve(live.facts)
+        specs = [sink for key in desired.keys for sink in key.sinks]
+        held = await asyncio.to_thread(sinks.observe, specs)
+        made = plan_environment(desired, live, held)
+        refusals = check(desired, made, allow)
+        return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals)
+
+    return Planned(environments=await _all(one(site) for site in sites))
+
+
+async def plan_to_destroy(sites: Sequence[Site]) -> Planned:
+    """Plan the deletion of every owned key of every site."""
+
+    async def one(site: Site) -> PlannedEnvironment:
+        live = await _look(site)
+        desired = site.resolve(live.facts)
+        made = plan_destroy(desired, live)
+        return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=check_destroy(made))
+
+    return Planned(environments=await _all(one(site) for site in sites))
+
+
+async def _look(site: Site) -> Live:
+    facts, listing = await asyncio.gather(site.store.facts(), site.store.list())
+    own = own_ids(listing.keys, site.own_secret)
+    return Live(keys=listing.keys, now=listing.now, facts=facts, own=own)
+
+
+async def _all(calls: Iterable[Awaitable[_T]]) -> tuple[_T, ...]:
+    """Every result, or every expected failure in one error; an unexpected one is raised as it is."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    expected = [failure for failure in failures if isinstance(failure, ReconcilerError)]
+    for failure in failures:
+        if not isinstance(failure, ReconcilerError):
+            raise failure
+    if len(expected) == 1:
+        raise expected[0]
+    if expected and all(isinstance(failure, ManifestError) for failure in expected):
+        problems = {
+            problem for failure in expected if isinstance(failure, ManifestError) for problem in failure.problems
+        }
+        raise ManifestError(problems)
+    if expected:
+        raise SeveralErrors(expected)
+    return tuple(result for result in results if not isinstance(result, BaseException))

@@ -1,0 +1,124 @@
+"""Guards: what apply refuses to do, each with the one flag or field that allows it, or none.
+
+They judge the finished plan and fail closed. A plan is printed whole even where a guard refuses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconciler.core.desired import Desired
+from reconciler.core.keys import MAX_KEYS
+from reconciler.core.plan import Change, Create, Delete, EnvironmentPlan, Risk
+from reconciler.core.scopes import SENSITIVE
+
+DELETES_FROM = 10
+DELETES_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowances:
+    """What the user allowed by flag: so many deletions in an environment, taking from keys in use."""
+
+    deletes: int = 0
+    in_use: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why apply does not start; `where` is an environment or an address, `hint` what to do."""
+
+    guard: str
+    where: str
+    message: str
+    hint: str
+
+
+def check(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> tuple[Refusal, ...]:
+    """Every guard over the plan of one environment."""
+    return (
+        *_empty(desired, plan),
+        *_deletes(plan, allow),
+        *_too_many_keys(plan),
+        *_sensitive(desired),
+        *_in_use(plan, allow),
+        *check_destroy(plan),
+    )
+
+
+def check_destroy(plan: EnvironmentPlan) -> tuple[Refusal, ...]:
+    """The guards that hold even where everything is meant to go."""
+    return tuple(
+        Refusal(
+            guard="own-credential",
+            where=change.address,
+            message="this key is, or may be, the credential of this very run; it is never cut short or deleted",
+            hint="run with another credential, such as an organization key",
+        )
+        for change in plan.changes
+        if _has(change, Risk.OWN_CREDENTIAL)
+    )
+
+
+def _has(change: Change, risk: Risk) -> bool:
+    return any(mark.risk is risk for mark in change.marks)
+
+
+def _empty(desired: Desired, plan: EnvironmentPlan) -> Iterator[Refusal]:
+    if plan.owned_count and not desired.keys and not desired.allow_empty:
+        yield Refusal(
+            guard="empty",
+            where=plan.environment,
+            message=f"the manifest declares no key here, which would delete all {plan.owned_count} owned ones",
+            hint="write `allow_empty: true` in the environment if that is meant",
+        )
+
+
+def _deletes(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
+    deletes = sum(isinstance(change, Delete) for change in plan.changes)
+    too_many = plan.owned_count >= DELETES_FROM and deletes > DELETES_SHARE * plan.owned_count
+    if too_many and deletes > allow.deletes:
+        yield Refusal(
+            guard="deletes",
+            where=plan.environment,
+            message=f"{deletes} of {plan.owned_count} owned keys would be deleted, more than {DELETES_SHARE:.0%}",
+            hint=f"pass --allow-deletes {deletes} if that is meant",
+        )
+
+
+def _too_many_keys(plan: EnvironmentPlan) -> Iterator[Refusal]:
+    creates = sum(isinstance(change, Create) and not change.discard for change in plan.changes)
+    expired = sum(isinstance(change, Delete) and change.expired for change in plan.changes)
+    most = plan.live_count - expired + creates
+    if creates and most > MAX_KEYS:
+        yield Refusal(
+            guard="limit",
+            where=plan.environment,
+            message=f"the project would hold {most} keys, and only its first {MAX_KEYS} can be used",
+            hint="delete keys first, in an apply of their own or by hand; expired keys count too",
+        )
+
+
+def _sensitive(desired: Desired) -> Iterator[Refusal]:
+    for key in desired.keys:
+        missing = sorted((key.scopes & SENSITIVE) - key.allow_sensitive)
+        if missing:
+            yield Refusal(
+                guard="sensitive",
+                where=key.address,
+                message=f"{', '.join(missing)} lets a key read or make other keys",
+                hint=f"write `allow_sensitive: [{', '.join(missing)}]` in the key if that is meant",
+            )
+
+
+def _in_use(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
+    for change in plan.changes:
+        ends = isinstance(change, Delete) or _has(change, Risk.EXPIRES_NOW)
+        if ends and _has(change, Risk.IN_USE) and not allow.in_use:
+            yield Refusal(
+                guard="in-use",
+                where=change.address,
+                message="somebody used this key in the last 7 days, and it would stop working",
+                hint="move its users to another key first, or pass --allow-in-use",
+            )

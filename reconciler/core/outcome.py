@@ -1,0 +1,50 @@
+"""What became of each change of a plan; the report in every format is a rendering of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.core.plan import Change
+
+
+class Status(StrEnum):
+    """How a change ended."""
+
+    APPLIED = "applied"
+    FAILED = "failed"
+    UNDELIVERED = "undelivered"
+    NOT_ATTEMPTED = "not attempted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One change and how it ended: `message` says why, or what is left to do; `hint` who must do it."""
+
+    change: Change
+    status: Status
+    message: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentOutcome:
+    """The results of one environment, in the order of its plan."""
+
+    environment: str
+    results: tuple[Result, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The report of an apply."""
+
+    environments: tuple[EnvironmentOutcome, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every change was applied."""
+        return all(
+            result.status is Status.APPLIED for environment in self.environments for result in environment.results
+        )

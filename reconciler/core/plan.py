@@ -1,0 +1,159 @@
+"""A plan is data: what apply will do to each environment, and why.
+
+It holds no secret, client, callback or open file. Executor, guards and every rendering walk the same changes,
+so what is shown is what is done. Reasons and marks are for people and never steer apply.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from reconciler.core.desired import Expiry, SinkSpec
+from reconciler.core.keys import KeyState
+
+
+class Reason(StrEnum):
+    """Why a change is in the plan."""
+
+    DECLARED = "declared, and not live"
+    UNFINISHED = "created by a run that did not finish; its secret is lost, so it is made again"
+    UNDELIVERED = "created by a run that did not deliver or commit it"
+    SINK_DIFFERS = "a sink does not hold this key's secret"
+    FIELDS_DIFFER = "live differs from the manifest"
+    UNDECLARED = "owned by this manifest, and no longer declared"
+    SUPERSEDED = "an older generation of a key that has a newer one"
+    DESTROY = "destroy"
+    EQUAL = "live equals the manifest"
+
+
+class Risk(StrEnum):
+    """What to look at twice."""
+
+    GAINS_WRITE = "gains write"
+    GAINS_KEYS = "gains keys.*"
+    LONGER_LIFE = "longer life"
+    EXPIRY_REMOVED = "expiry removed"
+    EXPIRES_NOW = "expires at once"
+    IN_USE = "in use"
+    OWN_CREDENTIAL = "credential in use"
+    REPLACES_VALUE = "replaces a value"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """One risk of one change; `detail` names the scopes, the day or the sink."""
+
+    risk: Risk
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.risk} ({self.detail})" if self.detail else str(self.risk)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Create:
+    """Make a key that is not live; `after.expire` counts a duration from now, `expiry` is what was declared.
+
+    `discard`: an undelivered key of this id, whose secret nobody knows, is deleted first.
+    """
+
+    address: str
+    key_id: str
+    after: KeyState
+    expiry: Expiry
+    sinks: tuple[SinkSpec, ...]
+    reason: Reason
+    marks: tuple[Mark, ...] = ()
+    from_globs: frozenset[str] = frozenset()
+    discard: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliver:
+    """Bring a live key's secret to sinks that lack it, then write its fields where they differ."""
+
+    address: str
+    key_id: str
+    before: KeyState
+    after: KeyState
+    sinks: tuple[SinkSpec, ...]
+    reason: Reason
+    marks: tuple[Mark, ...] = ()
+    from_globs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """Replace name, scopes and expiry of a live key; its secret stays."""
+
+    address: str
+    key_id: str
+    before: KeyState
+    after: KeyState
+    reason: Reason
+    marks: tuple[Mark, ...] = ()
+    from_globs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Delete an owned key; `expired` when it no longer authenticates anyway."""
+
+    address: str
+    key_id: str
+    before: KeyState
+    reason: Reason
+    marks: tuple[Mark, ...] = ()
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchanged:
+    """A key that is as declared."""
+
+    address: str
+    key_id: str
+    state: KeyState
+    reason: Reason = Reason.EQUAL
+
+
+Change = Create | Deliver | Update | Delete
+Entry = Change | Unchanged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmanaged:
+    """A live key without this manifest's mark: shown, never touched."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentPlan:
+    """One environment's changes, by address, and the counts that guards judge by."""
+
+    environment: str
+    endpoint: str
+    project: str
+    now: datetime
+    changes: tuple[Change, ...]
+    unchanged: tuple[Unchanged, ...]
+    unmanaged: tuple[Unmanaged, ...]
+    owned_count: int
+    live_count: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What apply will do, environment by environment in the manifest's order."""
+
+    environments: tuple[EnvironmentPlan, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Every change of every environment."""
+        return tuple(change for environment in self.environments for change in environment.changes)

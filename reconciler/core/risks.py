@@ -1,0 +1,64 @@
+"""Risk marks: what a change grants, takes or cuts short, told from its two states."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from reconciler.core.desired import SinkSpec
+from reconciler.core.keys import KeyState, LiveKey
+from reconciler.core.plan import Mark, Risk
+from reconciler.core.scopes import MARKED, SENSITIVE
+
+IN_USE = timedelta(days=7)
+_OWN_TRIAL = timedelta(minutes=1)
+_ACCESS_RESOLUTION = timedelta(hours=24)
+
+
+def of_scopes(gained: frozenset[str]) -> tuple[Mark, ...]:
+    """Marks for scopes that a key did not have before."""
+    return tuple(
+        Mark(risk=risk, detail=", ".join(sorted(gained & which)))
+        for risk, which in ((Risk.GAINS_WRITE, MARKED), (Risk.GAINS_KEYS, SENSITIVE))
+        if gained & which
+    )
+
+
+def of_expiry(before: KeyState, after: KeyState, now: datetime) -> tuple[Mark, ...]:
+    """Marks for a life that becomes longer, endless or over."""
+    if before.expire == after.expire:
+        return ()
+    if after.expire is None:
+        return (Mark(risk=Risk.EXPIRY_REMOVED),)
+    if after.expire <= now and (before.expire is None or before.expire > now):
+        return (Mark(risk=Risk.EXPIRES_NOW),)
+    longer = before.expire is not None and after.expire > before.expire
+    return (Mark(risk=Risk.LONGER_LIFE),) if longer else ()
+
+
+def of_use(key: LiveKey, now: datetime, own: frozenset[str]) -> tuple[Mark, ...]:
+    """Marks for taking something from a key that somebody uses, or that this run itself may be using."""
+    marks = []
+    if key.id in own:
+        marks.append(Mark(risk=Risk.OWN_CREDENTIAL))
+    if key.accessed is not None and _in_use(key.created, key.accessed, now):
+        marks.append(Mark(risk=Risk.IN_USE, detail=f"accessed {key.accessed:%Y-%m-%d}"))
+    return tuple(marks)
+
+
+def _in_use(created: datetime, accessed: datetime, now: datetime) -> bool:
+    """Used within seven days. Appwrite moves `accessedAt` once in 24 hours at most, so a use within a minute
+    of creation is taken for the trial that apply itself makes only where a later use would have moved it by
+    now.
+    """
+    only_tried = accessed - created <= _OWN_TRIAL and now - created > _ACCESS_RESOLUTION
+    return now - accessed <= IN_USE and not only_tried
+
+
+def of_sinks(replaced: tuple[SinkSpec, ...]) -> tuple[Mark, ...]:
+    """A mark for each sink that holds another value now."""
+    return tuple(Mark(risk=Risk.REPLACES_VALUE, detail=show_sink(sink)) for sink in replaced)
+
+
+def show_sink(sink: SinkSpec) -> str:
+    """A sink in one line: its kind and where it is."""
+    return " ".join((sink.kind, *(value for _, value in sink.options)))

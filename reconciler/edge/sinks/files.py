@@ -1,0 +1,86 @@
+"""Files that hold secrets: replaced whole, mode 0600, never half written, one writer at a time.
+
+The new content is written beside the file, flushed to the disk and renamed over it. Writers of one folder
+take turns by a lock on the folder itself, which leaves nothing behind. A killed writer leaves at most one
+file that the next one reuses.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from reconciler.errors import SinkError
+
+_MODE = 0o600
+_FOLDER_MODE = 0o700
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turns an OSError into a SinkError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(
+            f"{path}: {error.strerror or type(error).__name__}",
+            hint="see who owns it, and whether the disk is full",
+        ) from error
+
+
+def check_writable(path: Path) -> None:
+    """Raise SinkError where `replace` could not work; makes nothing."""
+    with translated(path):
+        if path.is_symlink():
+            raise SinkError(f"{path} is a symbolic link", hint="name the file itself")
+        if path.exists() and not path.is_file():
+            raise SinkError(f"{path} is not a file", hint="name a file")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir():
+            raise SinkError(f"{folder} is not a folder", hint="name another path, or remove that file")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise SinkError(f"{folder} may not be written to", hint="give this user the right to, or name another path")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Makes the path's folder where it is missing, and holds it against every other writer."""
+    with translated(path):
+        path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def read(path: Path) -> bytes | None:
+    """The content, None where there is no such file."""
+    with translated(path):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put new content in place of the old, all or nothing; call it while the path is `locked`."""
+    draft = path.with_name(f".{path.name}.reconciler")
+    with translated(path):
+        with suppress(FileNotFoundError):
+            draft.unlink()
+        try:
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:  # noqa: PTH123
+                os.fchmod(file.fileno(), _MODE)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
