@@ -77,7 +77,8 @@ class App:
     def _error(self, error: errors.ApiError) -> Answer:
         kind = {} if error.kind is None else {"type": error.kind}
         body = {"message": error.message, "code": error.status, **kind, "version": self._server.version}
-        return Answer(error.status, wire.dump_json(body).encode())
+        text = wire.dump_json(body).encode()
+        return Answer(error.status, text) if kind else Answer(error.status, text, b"text/html")
 
     def _routed(self, scope: Scope, body: bytes, now: datetime) -> Answer:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]

@@ -10,7 +10,7 @@ import json
 
 
 class ApiError(Exception):
-    """An answer of the error shape; `kind` is Appwrite's `type`."""
+    """An answer of the error shape; `kind` is Appwrite's `type`, None where it has none (and says HTML)."""
 
     def __init__(self, status: int, kind: str | None, message: str) -> None:
         super().__init__(message)
