@@ -1,0 +1,123 @@
+"""Answers and failures in words: which environment, which call, what happened; the hint: who must do what.
+
+A server's own words are used only where they have the API's error shape, cut to 200 characters, without
+control characters, and without anything that looks like a credential.
+"""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+from reconciler.edge.appwrite.answer import Answer, ApiError, Failure
+from reconciler.edge.appwrite.call import Call, Site
+from reconciler.edge.appwrite.hints import hint_for
+from reconciler.errors import CreationDenied, CredentialError, KeyExists, ReconcilerError, ServerError
+
+_LONGEST_MESSAGE = 200
+_WINDOW = 12
+_SECRET = re.compile(
+    r"(?:standard|organization|account|ephemeral|dynamic)_[\w.-]{4,}|[0-9A-Fa-f]{32,}|eyJ[\w+/=.-]{8,}"
+)
+_AGAIN = "run the same command again: it continues where this one stopped"
+
+
+def refused(site: Site, call: Call, answer: Answer) -> ReconcilerError:
+    """The error that an answer means which is not the one that the call asks for."""
+    error = answer.error()
+    message = f"{_start(site, call)}: the server answered {answer.status}{_words(site, error)}"
+    hint = hint_for(site, answer.status, error)
+    kind = error.type if error else ""
+    match answer.status, kind:
+        case 403, "key_creation_denied":
+            return CreationDenied(message, hint=hint)
+        case ((401 | 403), _):
+            return CredentialError(message, hint=hint)
+        case 409, "key_already_exists":
+            return KeyExists(message, hint=hint)
+        case _:
+            return ServerError(message, hint=hint)
+
+
+def malformed(site: Site, call: Call, answer: Answer, what: str) -> ServerError:
+    """An answer of success whose body is not what Appwrite sends."""
+    return ServerError(
+        f"{_start(site, call)}: the server answered {answer.status}, but not as Appwrite does: {what}",
+        hint=f"whoever runs {site.endpoint} must see what answers there: a proxy, or no Appwrite ≥ 1.9.5",
+    )
+
+
+def unanswered(site: Site, call: Call, failure: Failure) -> ServerError:
+    """No answer at all, after every retry."""
+    start = f"{_start(site, call)}: {site.endpoint}"
+    match failure.kind:
+        case "unreachable":
+            return ServerError(
+                f"{start} cannot be reached: {failure.text}",
+                hint=f"check `endpoint:` of {site.label}, and that this machine can reach the server",
+            )
+        case "untrusted":
+            return ServerError(
+                f"{start} is not trusted: {failure.text}",
+                hint="whoever runs the server must give it a certificate of that host name; for an authority "
+                "of your own set SSL_CERT_FILE",
+            )
+        case "oversized":
+            return ServerError(
+                f"{start} does not stop answering: {failure.text}",
+                hint=f"check `endpoint:` of {site.label}; whoever runs that server must see what it sends",
+            )
+        case "late" | "broken":
+            return ServerError(
+                f"{start} gave no whole answer: {failure.text}",
+                hint=f"whoever runs the server, or the network before it, must see why; then {_AGAIN}",
+            )
+
+
+def redirected(site: Site, call: Call, answer: Answer) -> ServerError:
+    """A redirect, which is never followed: the credential goes to no other host."""
+    target = _origin(answer.headers.get("Location", ""))
+    endpoint = f"{target}/v1" if target else "the address of the server itself"
+    return ServerError(
+        f"{_start(site, call)}: the server answered {answer.status}, a redirect to {target or 'nowhere'}, "
+        "which is not followed: the credential stays with the host it was given for",
+        hint=f"if you trust it, set `endpoint:` of {site.label} to {endpoint}",
+    )
+
+
+def listing_unstable(site: Site, call: Call, what: str) -> ServerError:
+    """A list that does not come to an end."""
+    return ServerError(f"{_start(site, call)}: {what}", hint=f"{_AGAIN.capitalize()}, when nobody else changes keys")
+
+
+def _start(site: Site, call: Call) -> str:
+    return f"{site.label}: {call.doing} failed"
+
+
+def _words(site: Site, error: ApiError | None) -> str:
+    if error is None:
+        return ", and not in the form of Appwrite's API"
+    kind = f" {error.type}" if error.type else ""
+    return f'{kind}: "{_presentable(error.message, site)}"'
+
+
+def _presentable(text: str, site: Site) -> str:
+    secret = site.credential.secret.reveal() if site.credential else ""
+    # Any part of it is too much, but for the first letters that only tell its kind and are masked below.
+    if any(secret[at : at + _WINDOW] in text for at in range(max(1, len(secret) - _WINDOW + 1)) if secret):
+        return "(withheld: it repeats the credential)"
+    masked = _SECRET.sub("(secret)", text)
+    plain = "".join(character if character.isprintable() else " " for character in masked)
+    return plain if len(plain) <= _LONGEST_MESSAGE else f"{plain[: _LONGEST_MESSAGE - 1]}…"
+
+
+def _origin(location: str) -> str:
+    """Scheme and host of a redirect's target; "" for one within the same host, or none."""
+    try:
+        url = httpx.URL(location)
+    except httpx.InvalidURL:
+        return ""
+    if url.scheme not in {"http", "https"} or not url.host:
+        return ""
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"

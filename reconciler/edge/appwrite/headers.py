@@ -1,0 +1,50 @@
+"""Request headers for each kind of credential.
+
+Never `Origin` (refused without a key), never `x-sdk-name` (recorded on the key as its use), never a parameter
+named `project` (it overrides the header). No `X-Appwrite-Response-Format` either: without it no filter runs,
+in either direction, while a fixed old one would make newer servers drop fields of a key that a PUT then
+clears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx
+
+from reconciler.core.secret import Secret
+from reconciler.edge.credentials import SESSION_COOKIE, Credential
+
+
+def authenticated(
+    base: httpx.Headers, project: str, organization: str | None, credential: Credential | None
+) -> httpx.Headers:
+    """Headers of the key routes; `base` are the client's own."""
+    return _headers(base, {"X-Appwrite-Project": project, **_proof(organization, credential)})
+
+
+def as_key(base: httpx.Headers, project: str, secret: Secret) -> httpx.Headers:
+    """Headers that show nothing but one project key."""
+    return _headers(base, {"X-Appwrite-Project": project, "X-Appwrite-Key": secret.reveal()})
+
+
+def _proof(organization: str | None, credential: Credential | None) -> Mapping[str, str]:
+    if credential is None:
+        return {}
+    match credential.kind:
+        case "project_key":
+            return {"X-Appwrite-Key": credential.secret.reveal()}
+        case "organization_key":
+            return {
+                "X-Appwrite-Key": credential.secret.reveal(),
+                "X-Appwrite-Organization": organization or "",
+            }
+        case "session":
+            value = credential.secret.reveal().removeprefix(f"{SESSION_COOKIE}=")
+            return {"Cookie": f"{SESSION_COOKIE}={value}", "X-Appwrite-Mode": "admin"}
+
+
+def _headers(base: httpx.Headers, added: Mapping[str, str]) -> httpx.Headers:
+    headers = httpx.Headers(base)
+    headers.update({"Content-Type": "application/json", **added})
+    return headers

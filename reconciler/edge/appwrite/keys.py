@@ -1,0 +1,211 @@
+"""The `KeyStore` port over Appwrite's routes `/v1/project/keys`.
+
+- One LIST serves 5,000 keys; more come page by page after the last id. A cursor that somebody deleted starts
+  the list anew. A short page ends the list unless the server's own total says that keys are missing.
+- A PUT that answers 500 is read back before it is judged: racing a DELETE it may have been applied, or not.
+- That a key is gone is told from the API's own `key_not_found`, never from another 404.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from dataclasses import KW_ONLY, dataclass, field, replace
+from datetime import datetime
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from reconciler.core.keys import KeyState, Listing, LiveKey, ServerFacts
+from reconciler.core.secret import Secret
+from reconciler.core.times import to_milliseconds
+from reconciler.edge.appwrite import explain, headers, wire
+from reconciler.edge.appwrite.answer import Answer
+from reconciler.edge.appwrite.call import Call, Site
+from reconciler.edge.appwrite.caller import Caller
+from reconciler.edge.credentials import Credential
+from reconciler.errors import ServerError
+from reconciler.ports import Clock
+
+PAGE = 5000
+_PAGES = 200
+_RESTARTS = 3
+_LIST_SECONDS = 60.0
+_LIST_BYTES = 64 << 20
+
+
+@dataclass(eq=False)
+class AppwriteKeys:
+    """The keys of one project.
+
+    `limiter` is shared by all that call the same server; `label` names the environment in messages.
+    """
+
+    http: httpx.AsyncClient = field(repr=False)
+    _: KW_ONLY
+    project: str
+    organization: str | None
+    credential: Credential | None
+    limiter: asyncio.Semaphore
+    clock: Clock
+    random: random.Random
+    label: str
+
+    def __post_init__(self) -> None:
+        base = str(self.http.base_url).rstrip("/")
+        self._base = base
+        self._keys = httpx.URL(f"{base}/project/keys")
+        self._headers = headers.authenticated(self.http.headers, self.project, self.organization, self.credential)
+        site = Site(label=self.label, endpoint=base, project=self.project, credential=self.credential)
+        self._caller = Caller(http=self.http, site=site, limiter=self.limiter, clock=self.clock, random=self.random)
+
+    async def facts(self) -> ServerFacts:
+        """Version and scopes, asked for at once, without a credential; None where the server does not say."""
+        version, scopes = await asyncio.gather(
+            self._public("health/version", "asking the server for its version"),
+            self._public("console/scopes/project", "asking the server for its scopes"),
+        )
+        return ServerFacts(version=wire.read_version(version), scopes=wire.read_scopes(scopes))
+
+    async def list(self) -> Listing:
+        """Every key, and the Date of the last answer in whole seconds."""
+        for _ in range(_RESTARTS):
+            listing = await self._list_once()
+            if listing is not None:
+                return listing
+        raise self._unstable("keys were deleted under each of three readings")
+
+    async def create(self, key_id: str, state: KeyState) -> LiveKey:
+        """Create a key; raises KeyExists and CreationDenied."""
+        doing = f"creating key {key_id} in project {self.project}"
+        call = self._call("POST", self._keys, doing, wire.write_creation(key_id, state))
+        return self._key(call, await self._caller.send(call), 201)
+
+    async def get(self, key_id: str) -> LiveKey | None:
+        """One key, None where this project has none of that id."""
+        call = self._get(key_id)
+        answer = await self._caller.send(call)
+        return None if answer.is_error(404, "key_not_found") else self._key(call, answer, 200)
+
+    async def update(self, key: LiveKey, state: KeyState) -> LiveKey:
+        """Replace name, scopes and expiry; a description stays."""
+        return await self._put(key.id, "updating", wire.write_update(key, state), state)
+
+    async def touch(self, key: LiveKey) -> None:
+        """Write a key back exactly as it is."""
+        await self._put(key.id, "writing back unchanged", wire.write_unchanged(key), key.state)
+
+    async def delete(self, key_id: str) -> None:
+        """Delete a key; that it is gone already is success."""
+        call = self._call("DELETE", self._one(key_id), f"deleting key {key_id} of project {self.project}")
+        answer = await self._caller.send(call)
+        if answer.status != 204 and not answer.is_error(404, "key_not_found"):
+            raise explain.refused(self._caller.site, call, answer)
+
+    async def accepts(self, secret: Secret) -> bool:
+        """Whether a key with this secret authenticates now: one that only lacks `project.read` does."""
+        call = Call(
+            method="GET",
+            url=httpx.URL(f"{self._base}/project"),
+            headers=headers.as_key(self.http.headers, self.project, secret),
+            doing=f"trying a new secret in project {self.project}",
+        )
+        answer = await self._caller.send(call)
+        if answer.status == 401 and (error := answer.error()):
+            return error.type == "general_unauthorized_scope" and "(role: applications)" in error.message
+        if answer.status != 200:
+            raise explain.refused(self._caller.site, call, answer)
+        return True
+
+    async def _list_once(self) -> Listing | None:
+        """The whole list, None where a page's cursor was deleted meanwhile."""
+        keys: dict[str, LiveKey] = {}
+        for _ in range(_PAGES):
+            call = self._page(after=next(reversed(keys), None))
+            answer = await self._caller.send(call)
+            if keys and answer.is_error(400, "general_cursor_not_found"):
+                return None
+            page, total = self._read_page(call, answer)
+            known = len(keys)
+            keys |= {key.id: key for key in page}
+            if not page or (len(page) < PAGE and len(keys) >= total):
+                return Listing(keys=tuple(keys.values()), now=self._now(call, answer))
+            if len(keys) == known:
+                raise self._unstable("the server answers the same page again and again")
+        raise self._unstable(f"there are more than {_PAGES * PAGE} keys")
+
+    async def _put(self, key_id: str, verb: str, content: bytes, wanted: KeyState) -> LiveKey:
+        call = self._call("PUT", self._one(key_id), f"{verb} key {key_id} of project {self.project}", content)
+
+        async def settle() -> Answer | None:
+            reading = self._get(key_id)
+            answer = await self._caller.send(reading)
+            if answer.is_error(404, "key_not_found"):
+                return answer
+            found = self._key(reading, answer, 200).state
+            return answer if found == _stored(wanted) else None
+
+        return self._key(call, await self._caller.send(call, settle=settle), 200)
+
+    async def _public(self, path: str, doing: str) -> object:
+        url = httpx.URL(f"{self._base}/{path}")
+        call = Call(method="GET", url=url, headers=self.http.headers, doing=doing)
+        answer = await self._caller.send(call)
+        if answer.status in {408, 429} or answer.status >= 500:
+            raise explain.refused(self._caller.site, call, answer)
+        return answer.json() if answer.status == 200 else None
+
+    def _page(self, *, after: str | None) -> Call:
+        queries: list[dict[str, object]] = [{"method": "limit", "values": [PAGE]}]
+        if after is not None:
+            queries.append({"method": "cursorAfter", "values": [after]})
+        query = urlencode({f"queries[{at}]": json.dumps(query) for at, query in enumerate(queries)})
+        return Call(
+            method="GET",
+            url=self._keys.copy_with(query=query.encode()),
+            headers=self._headers,
+            doing=f"listing the keys of project {self.project}",
+            deadline=_LIST_SECONDS,
+            cap=_LIST_BYTES,
+        )
+
+    def _get(self, key_id: str) -> Call:
+        return self._call("GET", self._one(key_id), f"reading key {key_id} of project {self.project}")
+
+    def _call(self, method: str, url: httpx.URL, doing: str, content: bytes | None = None) -> Call:
+        return Call(method=method, url=url, headers=self._headers, doing=doing, content=content)
+
+    def _one(self, key_id: str) -> httpx.URL:
+        return httpx.URL(f"{self._base}/project/keys/{quote(key_id, safe='')}")
+
+    def _key(self, call: Call, answer: Answer, status: int) -> LiveKey:
+        if answer.status != status:
+            raise explain.refused(self._caller.site, call, answer)
+        try:
+            return wire.read_key(answer.json())
+        except wire.Malformed as error:
+            raise explain.malformed(self._caller.site, call, answer, str(error)) from error
+
+    def _read_page(self, call: Call, answer: Answer) -> tuple[tuple[LiveKey, ...], int]:
+        if answer.status != 200:
+            raise explain.refused(self._caller.site, call, answer)
+        try:
+            return wire.read_page(answer.json())
+        except wire.Malformed as error:
+            raise explain.malformed(self._caller.site, call, answer, str(error)) from error
+
+    def _now(self, call: Call, answer: Answer) -> datetime:
+        now = answer.date()
+        if now is None:
+            # The local clock would judge expiries otherwise than the server does, and nobody would see it.
+            raise explain.malformed(self._caller.site, call, answer, "it has no Date header")
+        return now
+
+    def _unstable(self, what: str) -> ServerError:
+        return explain.listing_unstable(self._caller.site, self._page(after=None), what)
+
+
+def _stored(state: KeyState) -> KeyState:
+    """A state as Appwrite keeps it."""
+    return state if state.expire is None else replace(state, expire=to_milliseconds(state.expire))

@@ -1,0 +1,143 @@
+"""Keys and lists of keys in Appwrite's JSON, read and written.
+
+Reading is strict about the fields that are used and blind to all others: newer servers add fields. Writing
+always names every field, because a PUT replaces: what it leaves out is cleared.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from reconciler.core.keys import KeyState, LiveKey
+from reconciler.core.secret import Secret
+from reconciler.core.times import format_instant, parse_instant
+
+_HEADER_SAFE = re.compile(r"[!-~]+")
+_VERSION = re.compile(r"[0-9A-Za-z.+-]{1,32}")
+
+
+class Malformed(Exception):
+    """The answer has not the shape that Appwrite gives it; the text names the field, never its value."""
+
+
+def read_key(item: object) -> LiveKey:
+    """One key from `Answer.json()`; raises Malformed."""
+    if not isinstance(item, dict):
+        raise Malformed("a key is not an object")
+    key_id = _text(item, "$id")
+    if not key_id:
+        raise Malformed("`$id` is empty")
+    created = _instant(item, "$createdAt")
+    if created is None:
+        raise Malformed("`$createdAt` is missing")
+    return LiveKey(
+        id=key_id,
+        name=_text(item, "name"),
+        scopes=_scopes(item.get("scopes")),
+        expire=_instant(item, "expire"),
+        created=created,
+        accessed=_instant(item, "accessedAt"),
+        description=None if item.get("description") is None else _text(item, "description"),
+        secret=_secret(item.get("secret")),
+    )
+
+
+def read_page(page: object) -> tuple[tuple[LiveKey, ...], int]:
+    """The keys of one page, and the server's total (0 where it gives none; capped at 5,000)."""
+    match page:
+        case {"keys": list(items), **rest}:
+            total = rest.get("total")
+            return tuple(read_key(item) for item in items), total if isinstance(total, int) else 0
+        case _:
+            raise Malformed("it is no list of keys")
+
+
+def read_version(body: object) -> str | None:
+    """The version in the answer of `/v1/health/version`, None where there is none."""
+    match body:
+        case {"version": str(version)} if _VERSION.fullmatch(version):
+            return version
+        case _:
+            return None
+
+
+def read_scopes(body: object) -> frozenset[str] | None:
+    """The names in the answer of `/v1/console/scopes/project`, None where it is something else."""
+    match body:
+        case {"scopes": [*items]}:
+            names = [item.get("$id") if isinstance(item, dict) else None for item in items]
+        case _:
+            return None
+    known = frozenset(name for name in names if isinstance(name, str) and name)
+    return known if known and len(known) == len(set(names)) else None
+
+
+def write_creation(key_id: str, state: KeyState) -> bytes:
+    """The body of a creation."""
+    return _body({"keyId": key_id, **_fields(state.name, sorted(state.scopes), state.expire)})
+
+
+def write_update(key: LiveKey, state: KeyState) -> bytes:
+    """The body of a PUT that gives a key a new state; its description stays."""
+    return _body(_fields(state.name, sorted(state.scopes), state.expire) | _description(key))
+
+
+def write_unchanged(key: LiveKey) -> bytes:
+    """The body of a PUT that changes nothing, `$updatedAt` included: the stored order, the stored form."""
+    return _body(_fields(key.name, key.scopes, key.expire) | _description(key))
+
+
+def _fields(name: str, scopes: Iterable[str], expire: datetime | None) -> dict[str, object]:
+    # null, not "": Appwrite answers "" for never and refuses it when sent.
+    written = None if expire is None else format_instant(expire)
+    return {"name": name, "scopes": list(scopes), "expire": written}
+
+
+def _description(key: LiveKey) -> dict[str, object]:
+    return {} if key.description is None else {"description": key.description}
+
+
+def _body(fields: Mapping[str, object]) -> bytes:
+    return json.dumps(fields).encode()
+
+
+def _text(item: Mapping[str, object], field: str) -> str:
+    value = item.get(field)
+    if not isinstance(value, str):
+        raise Malformed(f"`{field}` is not a text")
+    return value
+
+
+def _scopes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
+        raise Malformed("`scopes` is not a list of texts")
+    return tuple(value)
+
+
+def _instant(item: Mapping[str, object], field: str) -> datetime | None:
+    value = item.get(field)
+    if value is None or value == "":
+        return None
+    instant = _parsed(value)
+    if instant is None:
+        raise Malformed(f"`{field}` is not a time with a zone")
+    return instant
+
+
+def _parsed(value: object) -> datetime | None:
+    try:
+        return parse_instant(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _secret(value: object) -> Secret | None:
+    if value is None or value == Secret(""):
+        return None
+    # It goes into a header of the next request, where a line break would be somebody else's header.
+    if not isinstance(value, Secret) or not _HEADER_SAFE.fullmatch(value.reveal()):
+        raise Malformed("`secret` is not a secret")
+    return value

@@ -1,0 +1,151 @@
+"""The credential of an environment: read from a variable or a file, its kind told from its first letters.
+
+The rules:
+- No message holds any part of a credential; each names where it came from, so that its owner can be found.
+- What cannot work is refused here, before any call: an unknown prefix, an account key, a JWT, a character
+  that no header carries, a file that others on the machine can read.
+- Appwrite takes the text before the first `_` as the key's type, and a key without `_` as a project key made
+  before prefixes existed. A console session is the value of the cookie `a_session_console`: base64 of JSON.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from reconciler.core.desired import Connection, CredentialSpec
+from reconciler.core.secret import Secret
+from reconciler.errors import CredentialError
+
+Kind = Literal["project_key", "organization_key", "session"]
+
+PROJECT_VARIABLE = "APPWRITE_API_KEY"
+ORGANIZATION_VARIABLE = "APPWRITE_ORGANIZATION_API_KEY"
+SESSION_COOKIE = "a_session_console"
+_MAX_FILE = 64 * 1024
+_PREFIXES: Mapping[str, Kind] = {
+    "standard": "project_key",
+    "ephemeral": "project_key",
+    "dynamic": "project_key",
+    "organization": "organization_key",
+}
+_WHAT_WOULD_DO = "give a project key (standard_…), an organization key (organization_…) or a console session"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What a run shows to the server.
+
+    `source` says in words where it was read; a session's secret is the bare value of its cookie.
+    """
+
+    kind: Kind
+    secret: Secret
+    source: str = "this run's configuration"
+
+
+def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Credential | None:
+    """The credential of an environment; None only for the built-in emulator, which needs none.
+
+    Without `credential:` it is read from APPWRITE_ORGANIZATION_API_KEY where the environment has an
+    organization, else from APPWRITE_API_KEY. Relative files start at `base`, the manifest's folder. Raises
+    CredentialError.
+    """
+    spec = connection.credential
+    if spec is None:
+        if connection.endpoint == "emulator":
+            return None
+        variable = ORGANIZATION_VARIABLE if connection.organization else PROJECT_VARIABLE
+        spec = CredentialSpec(source="env", where=variable)
+    if spec.source == "file":
+        path = base / Path(spec.where).expanduser()
+        return _credential(connection, _from_file(connection, path), f"the file {path}")
+    text = _from_variable(connection, spec.where, variables)
+    return _credential(connection, text, f"the environment variable {spec.where}")
+
+
+def _from_variable(connection: Connection, name: str, variables: Mapping[str, str]) -> str:
+    if name in variables:
+        return variables[name]
+    other = PROJECT_VARIABLE if name == ORGANIZATION_VARIABLE else ORGANIZATION_VARIABLE
+    raise CredentialError(
+        f"{connection.environment}: there is no credential: the environment variable {name} is not set",
+        hint=f"set {name}, or name another place under environments.{connection.environment}: "
+        f"`credential: {{env: {other}}}` or `credential: {{file: PATH}}`",
+    )
+
+
+def _from_file(connection: Connection, path: Path) -> str:
+    where = f"{connection.environment}: the credential file {path}"
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            content = file.read(_MAX_FILE + 1) if stat.S_ISREG(status.st_mode) else b""
+    except OSError as error:
+        raise CredentialError(
+            f"{where} cannot be read: {error.strerror}",
+            hint="put the credential there, readable by you alone, or correct `credential: {file: …}`",
+        ) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise CredentialError(f"{where} is not a regular file", hint="name the file that holds the credential")
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise CredentialError(
+            f"{where} is open to others on this machine (mode {stat.S_IMODE(status.st_mode):04o})",
+            hint=f"chmod 600 {path}",
+        )
+    if len(content) > _MAX_FILE:
+        raise CredentialError(f"{where} is too large to be one", hint="it holds the credential and nothing else")
+    # Latin-1 never fails, and what is not ASCII is refused with the other characters that no header carries.
+    return content.decode("latin-1")
+
+
+def _credential(connection: Connection, text: str, source: str) -> Credential:
+    where = f"{connection.environment}: the credential in {source}"
+    text = text.rstrip("\r\n")
+    if not text:
+        raise CredentialError(f"{where} is empty", hint=_WHAT_WOULD_DO)
+    session = _session(text)
+    if any(not "!" <= character <= "~" for character in session or text):
+        raise CredentialError(
+            f"{where} holds a character that no credential has: a space, a line break, or one outside ASCII",
+            hint="copy it again, alone and on one line",
+        )
+    kind: Kind = "session" if session else _kind(text, where)
+    if kind == "organization_key" and not connection.organization:
+        raise CredentialError(
+            f"{where} is an organization key, and the environment names no organization",
+            hint=f"add `organization: ID` under environments.{connection.environment}, or give a project key",
+        )
+    return Credential(kind=kind, secret=Secret(session or text), source=source)
+
+
+def _session(text: str) -> str | None:
+    """The value of the console's session cookie, alone or out of a Cookie header; None for keys."""
+    for part in text.removeprefix("Cookie:").split(";"):
+        name, equals, value = part.strip().partition("=")
+        if equals and name == SESSION_COOKIE and value:
+            return value
+    return text if text.startswith("eyJ") and "." not in text else None
+
+
+def _kind(text: str, where: str) -> Kind:
+    prefix, underscore, _ = text.partition("_")
+    if text.startswith("eyJ"):
+        raise CredentialError(
+            f"{where} is a JWT, which newer servers do not let manage keys",
+            hint=f"{_WHAT_WOULD_DO}: the value of the cookie {SESSION_COOKIE}, not a token made from it",
+        )
+    if not underscore:
+        return "project_key"
+    if prefix == "account":
+        raise CredentialError(
+            f"{where} is an account key, which Appwrite never lets manage the keys of a project",
+            hint=_WHAT_WOULD_DO,
+        )
+    if prefix not in _PREFIXES:
+        raise CredentialError(f"{where} is of no kind that is known by its prefix", hint=_WHAT_WOULD_DO)
+    return _PREFIXES[prefix]
