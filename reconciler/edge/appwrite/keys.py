@@ -33,6 +33,7 @@ _PAGES = 200
 _RESTARTS = 3
 _LIST_SECONDS = 60.0
 _LIST_BYTES = 64 << 20
+_NOBODY = "reconciler-asks-whether-it-may-ask"
 
 
 @dataclass(eq=False)
@@ -104,17 +105,22 @@ class AppwriteKeys:
             raise explain.refused(self._caller.site, call, answer)
 
     async def accepts(self, secret: Secret) -> bool:
-        """Whether a key with this secret authenticates now: one that only lacks `project.read` does."""
+        """Whether a key with this secret authenticates now.
+
+        Asks for a key that does not exist: the server checks the credential first, then its scopes, so both
+        "no such key" and "keys.read is missing" prove that it knows the secret, and neither shows anything.
+        """
         call = Call(
             method="GET",
-            url=httpx.URL(f"{self._base}/project"),
+            url=self._one(_NOBODY),
             headers=headers.as_key(self.http.headers, self.project, secret),
             doing=f"trying a new secret in project {self.project}",
         )
         answer = await self._caller.send(call)
-        if answer.status == 401 and (error := answer.error()):
+        error = answer.error()
+        if answer.status == 401 and error:
             return error.type == "general_unauthorized_scope" and "(role: applications)" in error.message
-        if answer.status != 200:
+        if answer.status != 200 and not answer.is_error(404, "key_not_found"):
             raise explain.refused(self._caller.site, call, answer)
         return True
 
