@@ -21,9 +21,7 @@ _MOST_COUNTED = 5000
 _CREATED = 201
 
 
-def create(
-    request: Request, caller: Caller, project: Project, store: Store, server: Server, now: datetime
-) -> Answer:
+def create(request: Request, caller: Caller, project: Project, store: Store, server: Server, now: datetime) -> Answer:
     """Validate, then judge the credential, then insert: 400 before 403 before 409."""
     key_id = params.new_id(request.params)
     fields = params.key_fields(request.params, server, now)
@@ -56,9 +54,8 @@ def new_key(project_id: str, key_id: str, fields: params.KeyFields, now: datetim
 
 
 def list_keys(request: Request, project: Project, store: Store) -> Answer:
-    plan = queries.listing(
-        request.params.get("queries", []), project.id, lambda key_id: store.key(project.id, key_id)
-    )
+    """A page of keys; the total counts what the filters let through, to 5,000, whatever the page."""
+    plan = queries.listing(request.params.get("queries", []), project.id, lambda key_id: store.key(project.id, key_id))
     with_total = params.wants_total(request.params)
     keys = store.select(plan.where + plan.page, plan.order, [*plan.values, *plan.page_values])
     if plan.backwards:
@@ -68,44 +65,45 @@ def list_keys(request: Request, project: Project, store: Store) -> Answer:
 
 
 def get(key_id: str, project: Project, store: Store) -> Answer:
+    """One key, its secret included."""
     key = store.key(project.id, params.path_id(key_id))
     if key is None:
         raise errors.key_not_found()
     return Answer(200, render(key).encode())
 
 
-def update(
-    request: Request, key_id: str, project: Project, store: Store, server: Server, now: datetime
-) -> Answer:
+def update(request: Request, key_id: str, project: Project, store: Store, server: Server, now: datetime) -> Answer:
+    """Replace name, scopes and expire."""
     params.path_id(key_id)
     fields = params.key_fields(request.params, server, now)
-    with store.editing(project.id, key_id) as key:
-        if key is None:
+    with store.editing(project.id, key_id) as before:
+        if before is None:
             raise errors.key_not_found()
-        sent = (fields.name, fields.scopes, fields.expire_as_sent)
-        if sent != (key.name, key.scopes, key.expire):
-            key = replace(
-                key,
-                name=fields.name,
-                scopes=fields.scopes,
-                expire=fields.expire,
-                updated_at=dates.render(now),
-            )
-            store.change(key)
-    return Answer(200, render(key).encode())
+        after = _replaced(before, fields, now)
+        store.change(after)
+    return Answer(200, render(after).encode())
+
+
+def _replaced(key: Key, fields: params.KeyFields, now: datetime) -> Key:
+    if (fields.name, fields.scopes, fields.expire_as_sent) == (key.name, key.scopes, key.expire):
+        return key
+    return replace(key, name=fields.name, scopes=fields.scopes, expire=fields.expire, updated_at=dates.render(now))
 
 
 def delete(key_id: str, project: Project, store: Store) -> Answer:
+    """204 with no body, once."""
     if not store.delete(project.id, params.path_id(key_id)):
         raise errors.key_not_found()
     return Answer(204, b"", b"text/html")
 
 
 def version(server: Server) -> Answer:
+    """The release that the server says it is."""
     return Answer(200, dump_json({"version": server.version}).encode())
 
 
 def scopes(server: Server) -> Answer:
+    """Every scope that a project key may hold here."""
     shown = [
         {
             "$id": scope.id,

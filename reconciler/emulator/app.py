@@ -27,6 +27,7 @@ _NOT_FOUND = (
 )
 
 _Kind = Literal["version", "scopes", "keys", "key"]
+_OPEN_ROUTES = {"version": actions.version, "scopes": actions.scopes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +88,21 @@ class App:
         headers = wire.headers_of(scope)
         request = Request(method, path, headers, self._params(scope, body, headers))
         caller = auth.identify(request, self._store, self._session, now, route.project)
-        if route.kind == "version":
-            return actions.version(self._server)
-        if route.kind == "scopes":
-            return actions.scopes(self._server)
+        if open_route := _OPEN_ROUTES.get(route.kind):
+            return open_route(self._server)
         project = auth.demand(caller, "keys.read" if method == "GET" else "keys.write")
         match method, route.kind:
             case "GET", "keys":
-                return actions.list_keys(request, project, self._store)
+                answer = actions.list_keys(request, project, self._store)
             case "POST", _:
-                return actions.create(request, caller, project, self._store, self._server, now)
+                answer = actions.create(request, caller, project, self._store, self._server, now)
             case "GET", _:
-                return actions.get(route.key_id, project, self._store)
+                answer = actions.get(route.key_id, project, self._store)
             case "PUT", _:
-                return actions.update(request, route.key_id, project, self._store, self._server, now)
+                answer = actions.update(request, route.key_id, project, self._store, self._server, now)
             case _:
-                return actions.delete(route.key_id, project, self._store)
+                answer = actions.delete(route.key_id, project, self._store)
+        return answer
 
     def _params(self, scope: Scope, body: bytes, headers: dict[str, str]) -> dict[str, object]:
         if scope["method"] in ("GET", "HEAD"):

@@ -87,9 +87,7 @@ def _by_key(request: Request, store: Store, project: Project | None, secret: str
             return _guest(project)
 
 
-def _by_project_key(
-    request: Request, store: Store, project: Project | None, secret: str, now: datetime
-) -> Caller:
+def _by_project_key(request: Request, store: Store, project: Project | None, secret: str, now: datetime) -> Caller:
     project_id = _CONSOLE if project is None else project.id
     if request.header("x-appwrite-project") != project_id:
         raise errors.owner_header_missing("project")

@@ -20,6 +20,8 @@ _FORM = re.compile(
 _CLOCK_ONLY = re.compile(r"([01]\d|2[0-3])([0-5]\d)")
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 _OLDEST_STORED_YEAR = 1000
+_MONTHS = range(1, 13)
+_LONGEST_MONTH = 31
 
 
 class Unstorable(Exception):
@@ -45,7 +47,7 @@ def read(text: str, now: datetime) -> datetime | None:
     zone = _zone(form["zone"])
     year, month, day = (int(part) for part in form["date"].split("-"))
     since_midnight = _time(form["time"] or "00:00")
-    if zone is None or since_midnight is None or not (1 <= month <= 12 and day <= 31):
+    if zone is None or since_midnight is None or month not in _MONTHS or day > _LONGEST_MONTH:
         return None
     if year < _OLDEST_STORED_YEAR:
         raise Unstorable
@@ -62,7 +64,7 @@ def _time(text: str) -> timedelta | None:
     hour, minute, *rest = text.split(":")
     whole, _, fraction = (rest[0] if rest else "0").partition(".")
     milliseconds = int((fraction + "000")[:3])
-    if int(hour) > 24 or int(minute) > 59 or int(whole) > 60:  # noqa: PLR2004 - a clock's own numbers
+    if int(hour) > 24 or int(minute) > 59 or int(whole) > 60:
         return None
     return timedelta(hours=int(hour), minutes=int(minute), seconds=int(whole), milliseconds=milliseconds)
 

@@ -24,18 +24,22 @@ class RouteNotFound(Exception):
 
 
 def invalid_param(name: str, reason: str) -> ApiError:
+    """A parameter fails its validator; `reason` is the validator's own text."""
     return ApiError(400, "general_argument_invalid", f"Invalid `{name}` param: {reason}")
 
 
 def missing_param(name: str) -> ApiError:
+    """A required parameter was not sent at all."""
     return ApiError(400, "general_argument_invalid", f'Param "{name}" is not optional.')
 
 
 def cursor_not_found(key_id: str) -> ApiError:
+    """A cursor names no key of this project."""
     return ApiError(400, "general_cursor_not_found", f"Key '{key_id}' for the 'cursor' value not found.")
 
 
 def cursor_on_null(attribute: str) -> ApiError:
+    """A list is ordered by something that its cursor lacks."""
     return ApiError(
         400,
         "database_query_order_null",
@@ -45,25 +49,30 @@ def cursor_on_null(attribute: str) -> ApiError:
 
 
 def admin_mode_on_console() -> ApiError:
+    """`X-Appwrite-Mode: admin` without a project."""
     return ApiError(400, "general_bad_request", "Admin mode is not allowed for console project")
 
 
 def missing_scope(who: str, role: str, scope: str) -> ApiError:
+    """The caller is known, if only as a guest, and may not do this."""
     message = f"{who} (role: {role}) missing scopes ({json.dumps([scope])})"
     return ApiError(401, "general_unauthorized_scope", message)
 
 
 def unauthorized() -> ApiError:
+    """A key that is not, or not here, or behind the first 1,000."""
     message = "The current user is not authorized to perform the requested action."
     return ApiError(401, "user_unauthorized", message)
 
 
 def key_expired() -> ApiError:
+    """A key whose time has passed."""
     message = "The project key has expired. Please generate a new key using the Appwrite console."
     return ApiError(401, "project_key_expired", message)
 
 
 def access_forbidden() -> ApiError:
+    """A key route on the console itself."""
     return ApiError(401, "general_access_forbidden", "Access to this API is forbidden.")
 
 
@@ -75,6 +84,7 @@ def owner_header_missing(owner: str) -> ApiError:
 
 
 def creation_denied() -> ApiError:
+    """A project key creates a key."""
     return ApiError(
         403,
         "key_creation_denied",
@@ -84,10 +94,12 @@ def creation_denied() -> ApiError:
 
 
 def key_not_found() -> ApiError:
+    """No such key in this project, whatever other projects hold."""
     return ApiError(404, "key_not_found", "Key with the requested ID could not be found.")
 
 
 def project_not_found() -> ApiError:
+    """The project that a call names does not exist."""
     return ApiError(
         404,
         "project_not_found",
@@ -97,11 +109,13 @@ def project_not_found() -> ApiError:
 
 
 def key_exists() -> ApiError:
+    """The id is taken on this server, in whichever project and case."""
     message = "Key with the same ID already exists. Try again with a different ID."
     return ApiError(409, "key_already_exists", message)
 
 
 def server_error() -> ApiError:
+    """What validators let through and the database refuses."""
     return ApiError(500, "general_unknown", "Server Error")
 
 

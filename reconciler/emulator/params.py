@@ -45,10 +45,12 @@ class KeyFields:
 
 
 def is_id(value: object) -> bool:
+    """Whether a value is an id: 1 to 36 letters, digits, `.`, `_`, `-`, the first a letter or digit."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def path_id(value: str) -> str:
+    """The id that a path names."""
     if not is_id(value):
         raise errors.invalid_param("keyId", UID_REASON)
     return value
@@ -107,10 +109,7 @@ def _scopes(params: Mapping[str, Any], server: Server) -> str:
 
 def _scopes_reason(server: Server) -> str:
     known = ", ".join(scope.id for scope in server.scopes)
-    return (
-        f"Value must a valid array no longer than {server.max_scopes} items and "
-        f"Value must be one of ({known})"
-    )
+    return f"Value must a valid array no longer than {server.max_scopes} items and Value must be one of ({known})"
 
 
 def _expire(sent: object, now: datetime) -> str | None:

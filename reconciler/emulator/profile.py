@@ -38,6 +38,7 @@ class Server:
 
     @cached_property
     def scope_ids(self) -> frozenset[str]:
+        """The scopes that a key may hold."""
         return frozenset(scope.id for scope in self.scopes)
 
 

@@ -41,6 +41,7 @@ _COMPARISONS = {
     "greaterThanEqual": ">=",
 }
 _PATTERNS = {"startsWith": ("", "%"), "endsWith": ("%", "")}
+_CONTAINS = {"scopes": "EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = ? COLLATE NOCASE)"}
 _PAGING = frozenset({"limit", "offset", "cursorAfter", "cursorBefore"})
 _ORDERS = {"orderAsc": "ASC", "orderDesc": "DESC"}
 _FILTERS = frozenset({*_COMPARISONS, *_PATTERNS, "contains", "between", "isNull", "isNotNull", "search"})
@@ -155,7 +156,7 @@ def _in_range(name: str, value: object, lowest: int) -> None:
 def _validate_values(query: Query) -> None:
     name = query.method[0].upper() + query.method[1:]
     needed = {"isNull": 0, "isNotNull": 0, "between": 2}.get(query.method, 1)
-    if len(query.values) < needed:
+    if len(query.values) < needed or (query.method == "between" and len(query.values) > needed):
         count = "exactly two values" if query.method == "between" else "at least one value"
         raise _invalid(f"{name} queries require {count}.")
     if len(query.values) > _MOST_VALUES:
@@ -185,27 +186,24 @@ def _filter(query: Query) -> tuple[str, list[object]]:
     column = _COLUMNS[query.attribute]
     values = [_bound(query.attribute, value) for value in query.values]
     match query.method:
-        case "isNull":
-            return f"{column} IS NULL", []
-        case "isNotNull":
-            return f"{column} IS NOT NULL", []
+        case "isNull" | "isNotNull":
+            clause = f"{column} IS {'NOT ' if query.method == 'isNotNull' else ''}NULL"
+            values = []
         case "between":
-            return f"{column} BETWEEN ? AND ?", values[:2]
+            clause = f"{column} BETWEEN ? AND ?"
         case "search":
             raise errors.server_error()  # no fulltext index: passes the check, fails in the database
-        case "contains" if column == "scopes":
-            each = "EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = ? COLLATE NOCASE)"
-            return _any([each] * len(values)), values
         case "contains":
-            return _any([f"instr(lower({column}), lower(?)) > 0"] * len(values)), values
+            clause = _any([_CONTAINS.get(column, f"instr(lower({column}), lower(?)) > 0")] * len(values))
         case "startsWith" | "endsWith":
             before, after = _PATTERNS[query.method]
-            escaped = [before + _escape_like(str(value)) + after for value in values]
-            return _any([f"{column} LIKE ? ESCAPE '!'"] * len(values)), list(escaped)
+            clause = _any([f"{column} LIKE ? ESCAPE '!'"] * len(values))
+            values = [before + _escape_like(str(value)) + after for value in values]
         case "notEqual":
-            return "(" + " AND ".join([f"{column} != ?"] * len(values)) + ")", values
+            clause = " AND ".join([f"{column} != ?"] * len(values))
         case _:
-            return _any([f"{column} {_COMPARISONS[query.method]} ?"] * len(values)), values
+            clause = _any([f"{column} {_COMPARISONS[query.method]} ?"] * len(values))
+    return clause, values
 
 
 def _any(clauses: Sequence[str]) -> str:
@@ -233,9 +231,7 @@ def _page(plan: Listing, queries: Sequence[Query], orders: list[tuple[str, str, 
             raise errors.cursor_not_found(str(cursor.values[0]))
         _after(plan, chain, key)
     flip = {"ASC": "DESC", "DESC": "ASC"}
-    order = ", ".join(
-        f"{column} {flip[direction] if plan.backwards else direction}" for column, direction, _ in chain
-    )
+    order = ", ".join(f"{column} {flip[direction] if plan.backwards else direction}" for column, direction, _ in chain)
     limit, offset = _first(queries, "limit"), _first(queries, "offset")
     plan.order = f"ORDER BY {order} LIMIT ? OFFSET ?"
     plan.page_values += [

@@ -42,7 +42,11 @@ CREATE TABLE IF NOT EXISTS keys (
 );
 CREATE INDEX IF NOT EXISTS keys_of_project ON keys (project, sequence);
 """
-_COLUMNS = "id, project, name, expire, scopes, secret, accessed_at, sdks, created_at, updated_at, sequence"
+_SELECT = (
+    "SELECT id, project, name, expire, scopes, secret, accessed_at, sdks, created_at, updated_at, sequence "
+    "FROM keys WHERE "
+)
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM keys WHERE "
 
 
 class Taken(Exception):
@@ -91,6 +95,7 @@ class Store:
             _prepare(self._connection)
 
     def close(self) -> None:
+        """Let go of the file."""
         with self._lock:
             self._connection.close()
 
@@ -102,12 +107,12 @@ class Store:
         return str(row[0])
 
     def ensure_project(self, project: Project) -> None:
+        """Add a project unless its id is there."""
         with self._lock:
-            self._connection.execute(
-                "INSERT OR IGNORE INTO projects VALUES (?, ?)", (project.id, project.organization)
-            )
+            self._connection.execute("INSERT OR IGNORE INTO projects VALUES (?, ?)", (project.id, project.organization))
 
     def project(self, project_id: str) -> Project | None:
+        """The project of that id in any case."""
         with self._lock:
             row = self._connection.execute(
                 "SELECT id, organization FROM projects WHERE id = ?", (project_id,)
@@ -115,10 +120,9 @@ class Store:
         return None if row is None else Project(*row)
 
     def add_organization_key(self, secret: str, organization: str, scopes: str) -> None:
+        """Add a key of an organization; `scopes` is a JSON list."""
         with self._lock:
-            self._connection.execute(
-                "INSERT INTO organization_keys VALUES (?, ?, ?)", (secret, organization, scopes)
-            )
+            self._connection.execute("INSERT INTO organization_keys VALUES (?, ?, ?)", (secret, organization, scopes))
 
     def organization_key(self, secret: str) -> tuple[str, str] | None:
         """The organization and the scopes (JSON) of an organization key."""
@@ -162,9 +166,7 @@ class Store:
             return self._key(project_id, key_id)
 
     def _key(self, project_id: str, key_id: str) -> Key | None:
-        row = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM keys WHERE id = ? AND project = ?", (key_id, project_id)
-        ).fetchone()
+        row = self._connection.execute(_SELECT + "id = ? AND project = ?", (key_id, project_id)).fetchone()
         return None if row is None else Key(*row)
 
     @contextmanager
@@ -189,17 +191,13 @@ class Store:
     def delete(self, project_id: str, key_id: str) -> bool:
         """Whether there was a key to delete."""
         with self._lock:
-            cursor = self._connection.execute(
-                "DELETE FROM keys WHERE id = ? AND project = ?", (key_id, project_id)
-            )
+            cursor = self._connection.execute("DELETE FROM keys WHERE id = ? AND project = ?", (key_id, project_id))
         return cursor.rowcount == 1
 
     def authenticating_key(self, project_id: str, secret: str) -> Key | None:
         """The key of that secret, where it is one of the project's first 1,000; else None."""
         with self._lock:
-            row = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM keys WHERE secret = ? AND project = ?", (secret, project_id)
-            ).fetchone()
+            row = self._connection.execute(_SELECT + "secret = ? AND project = ?", (secret, project_id)).fetchone()
             if row is None:
                 return None
             key = Key(*row)
@@ -219,17 +217,13 @@ class Store:
     def select(self, where: str, order: str, values: Sequence[object]) -> list[Key]:
         """The keys of a list query; `where` and `order` are SQL made by `queries`, never by a client."""
         with self._lock:
-            rows = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM keys WHERE {where} {order}", values
-            ).fetchall()
+            rows = self._connection.execute(f"{_SELECT}{where} {order}", values).fetchall()
         return [Key(*row) for row in rows]
 
     def count(self, where: str, values: Sequence[object], cap: int) -> int:
         """How many keys match, counted up to `cap`."""
         with self._lock:
-            row = self._connection.execute(
-                f"SELECT count(*) FROM (SELECT 1 FROM keys WHERE {where} LIMIT {cap})", values
-            ).fetchone()
+            row = self._connection.execute(f"{_COUNT}{where} LIMIT ?)", [*values, cap]).fetchone()
         return int(row[0])
 
 

@@ -48,6 +48,7 @@ class Request:
     params: Mapping[str, Any]
 
     def header(self, name: str) -> str:
+        """A header by its lower-case name; `""` where it was not sent."""
         return self.headers.get(name, "")
 
 
@@ -62,6 +63,7 @@ class Answer:
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
+    """The headers by lower-case name; of a doubled one the last."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
@@ -81,6 +83,7 @@ async def read_body(receive: Receive, limit: int) -> bytes | None:
 
 
 def query_params(query: bytes) -> dict[str, Any]:
+    """The parameters in a query string."""
     return _php_array(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
 
 
@@ -136,6 +139,7 @@ def dump_json(value: object) -> str:
 
 
 async def send_answer(send: Send, answer: Answer, *, now: datetime, with_body: bool) -> None:
+    """Send an answer whole; a HEAD gets it without its body."""
     headers = [
         *_COMMON,
         (b"date", format_datetime(now.astimezone(UTC), usegmt=True).encode()),

@@ -124,9 +124,7 @@ class _Session:
         if response.status_code == httpx.codes.CREATED:
             shown = response.json()
             self._secrets[shown["$id"]] = shown["secret"]
-        return Reply(
-            status=response.status_code, body=response.text, type=response.headers.get("content-type")
-        )
+        return Reply(status=response.status_code, body=response.text, type=response.headers.get("content-type"))
 
     def _headers(self, recorded: dict[str, str]) -> dict[str, str]:
         """Headers with this run's credentials for the recorded placeholders."""
