@@ -1,0 +1,171 @@
+"""A document becomes a manifest, or every problem in it is reported at once.
+
+The schema judges form, this package the rest. What the schema refuses is left out of the later checks, so that one
+mistake is one problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePath
+from typing import Any
+
+from reconciler.core.addresses import COMPLAINTS
+from reconciler.core.composition import DeclaredKey, check_nulls, compose, mapping
+from reconciler.core.desired import CredentialSpec
+from reconciler.core.document import Document, Path
+from reconciler.core.layer_check import Judge, check_key, check_scope
+from reconciler.core.schema_check import violations
+from reconciler.core.scopes import Catalogue, Fault, Vocabulary
+from reconciler.core.variables import is_malformed, mentions
+from reconciler.core.wording import describe, violation_problems
+from reconciler.errors import ManifestError, Position, Problem
+
+_REPEATED = frozenset({"#/$defs/key", "#/$defs/keyName"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """An environment as written, its keys composed; `endpoint`, `project` and `organization` may hold `${VAR}`."""
+
+    name: str
+    endpoint: str
+    project: str
+    organization: str | None
+    credential: CredentialSpec | None
+    allow_empty: bool
+    keys: tuple[DeclaredKey, ...]
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A manifest without problems; only the names of scopes are still to be judged, by the server's own list."""
+
+    document: Document
+    owner: str
+    scope_sets: Mapping[str, tuple[str, ...]]
+    by_name: Mapping[str, Environment]
+
+    @property
+    def path(self) -> PurePath:
+        """The file, as the user named it."""
+        return self.document.path
+
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """The names of the environments, in the order of the file."""
+        return tuple(self.by_name)
+
+
+def parse(document: Document, schema: Mapping[str, Any], catalogue: Catalogue | None = None) -> Manifest:
+    """The manifest that a document is; raises ManifestError with every problem.
+
+    With a catalogue, scopes that it does not know are problems too: for validation without a server. Without one
+    they are left to `resolve`, where the server's own list may know more.
+    """
+    problems = list(document.problems)
+    broken: set[Path] = set()
+    for error in violations(schema, document.data, _REPEATED):
+        problems += violation_problems(document, error)
+        if error.keyword != "additionalProperties":
+            broken |= _with_parents(error.path)
+    manifest, more = _assemble(document, broken, _judge(catalogue))
+    problems += more
+    if problems or manifest is None:
+        raise ManifestError(dict.fromkeys(problems))
+    return manifest
+
+
+def _with_parents(path: Path) -> set[Path]:
+    return {path[:length] for length in range(len(path) + 1)}
+
+
+def _judge(catalogue: Catalogue | None) -> Judge:
+    if catalogue is None:
+        return lambda _entry: None
+    vocabulary = Vocabulary(catalogue=catalogue)
+
+    @cache
+    def judge(entry: str) -> Fault | None:
+        granted = vocabulary.judge(entry)
+        return granted if isinstance(granted, Fault) else None
+
+    return judge
+
+
+def _assemble(document: Document, broken: Collection[Path], judge: Judge) -> tuple[Manifest | None, list[Problem]]:
+    data = mapping(document.data)
+    written = mapping(data.get("environments"))
+    problems = list(_check_layers(document, broken, judge))
+    problems += check_nulls(document, ("keys",), {})
+    environments: dict[str, Environment] = {}
+    positions = dict(document.names(("environments",)))
+    for name, fields in written.items():
+        composition = compose(document, name, broken)
+        problems += composition.problems
+        problems += _check_addresses(document, name, mapping(fields), broken)
+        if not broken:
+            environments[name] = _environment(name, fields, composition.keys, positions[name])
+    if broken:
+        return None, problems
+    sets = {name: tuple(entries) for name, entries in data.get("scope_sets", {}).items()}
+    manifest = Manifest(document=document, owner=data["owner"], scope_sets=sets, by_name=environments)
+    return manifest, problems
+
+
+def _environment(
+    name: str, fields: Mapping[str, Any], keys: tuple[DeclaredKey, ...], position: Position
+) -> Environment:
+    credential = None
+    for source, where in fields.get("credential", {}).items():
+        credential = CredentialSpec(source=source, where=where)
+    return Environment(
+        name=name,
+        endpoint=fields["endpoint"],
+        project=fields["project"],
+        organization=fields.get("organization"),
+        credential=credential,
+        allow_empty=fields.get("allow_empty", False),
+        keys=keys,
+        position=position,
+    )
+
+
+def _check_layers(document: Document, broken: Collection[Path], judge: Judge) -> Iterator[Problem]:
+    data = mapping(document.data)
+    sets = mapping(data.get("scope_sets"))
+    for name, entries in sets.items():
+        path: Path = ("scope_sets", name)
+        if path not in broken:
+            for index, entry in enumerate(entries):
+                yield from check_scope(document, (*path, index), entry, sets, judge)
+    layers: list[Path] = [("keys",)]
+    layers += [("environments", name, "keys") for name in mapping(data.get("environments"))]
+    for layer in layers:
+        keys: Any = data
+        for step in layer:
+            keys = mapping(keys).get(str(step))
+        for name, key in mapping(keys).items():
+            path = (*layer, name)
+            if path not in broken and isinstance(key, dict):
+                yield from check_key(document, path, key, sets, judge)
+
+
+def _check_addresses(
+    document: Document, environment: str, fields: Mapping[str, Any], broken: Collection[Path]
+) -> Iterator[Problem]:
+    """What can be said of endpoint, project and organization before variables are known."""
+    for field, complaint_of in COMPLAINTS.items():
+        path: Path = ("environments", environment, field)
+        if field not in fields or path in broken:
+            continue
+        if is_malformed(fields[field]):
+            message, hint = "has a variable that is not closed or not a name", "write ${VAR} or ${VAR:-default}"
+        elif not mentions(fields[field]) and (complaint := complaint_of(fields[field])):
+            message, hint = complaint
+        else:
+            continue
+        yield Problem(position=document.value_position(path), message=f"{describe(path)} {message}", hint=hint)

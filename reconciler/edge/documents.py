@@ -1,0 +1,116 @@
+"""Reads one YAML file into a Document, from libyaml's events: fast, and no tree of nodes is ever held.
+
+Rules: text stays text; only `true`, `false`, `null`, `~` and plain decimal numbers are typed, so `no`, `1_000` and
+dates arrive as written. A blank value is a problem. Anchors, aliases and `<<` work, within bounds. Problems that
+reading can go on after are kept in the Document and reported with all others; the rest raise ManifestError at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from reconciler.core.document import Document
+from reconciler.edge.yaml_builder import Builder, Unreadable
+from reconciler.errors import ManifestError, Position, Problem
+
+MAX_BYTES = 64 * 1024 * 1024
+"""A manifest of 10,000 keys has 2.5 MB; what is beyond this is not a manifest."""
+
+
+def read(path: Path) -> Document:
+    """The document in a file; raises ManifestError where there is none or it is not YAML."""
+    return from_text(_decode(path, _bytes(path)), path)
+
+
+def from_text(text: str, path: Path) -> Document:
+    """The document in a text that came from `path`, which positions name; raises ManifestError."""
+    builder = Builder(str(path))
+    loader = yaml.CSafeLoader(text)
+    try:
+        while (event := loader.get_event()) is not None:
+            builder.feed(event)
+    except Unreadable as error:
+        raise ManifestError([*builder.problems, error.problem]) from None
+    except yaml.YAMLError as error:
+        raise ManifestError([*builder.problems, _syntax(text, path, error)]) from None
+    finally:
+        loader.dispose()
+    if not builder.documents:
+        raise _refuse(path, "the file is empty", "`reconciler init` writes a manifest to start from")
+    return Document(path=path, data=builder.root, problems=tuple(builder.problems), marks=builder.marks)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        hint = "name another with -f, or write one with `reconciler init`"
+        raise _refuse(path, "there is no such file", hint) from None
+    except IsADirectoryError:
+        raise _refuse(path, "this is a directory, not a file", "name the manifest in it with -f") from None
+    except OSError as error:
+        raise _refuse(path, f"the file cannot be read: {error.strerror or error}") from None
+    if len(content) > MAX_BYTES:
+        raise _refuse(path, f"the file is larger than {MAX_BYTES // 1024 // 1024} MB")
+    return content
+
+
+def _decode(path: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8", "replace")
+        raise ManifestError(
+            [
+                Problem(
+                    position=_after(path, before),
+                    message=f"the file is not UTF-8: byte 0x{content[error.start]:02x} is not text",
+                    hint="save it in the encoding UTF-8",
+                )
+            ]
+        ) from None
+
+
+def _syntax(text: str, path: Path, error: yaml.YAMLError) -> Problem:
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        # libyaml's reader refuses a character before any token; it tells the byte, not the line.
+        offset = getattr(error, "position", None) or 0
+        before = text.encode()[:offset].decode("utf-8", "ignore")
+        message = f"not valid YAML: {getattr(error, 'reason', None) or 'unreadable'}"
+        return Problem(position=_after(path, before), message=message)
+    mark, start = error.problem_mark, error.context_mark
+    message = f"not valid YAML: {error.problem}"
+    if error.context:
+        message += f" {error.context}" + (f" that starts at line {start.line + 1}" if start else "")
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    position = Position(file=str(path), line=mark.line + 1, column=mark.column + 1)
+    return Problem(position=position, message=message, hint=_advice(error.problem or "", line, mark.column))
+
+
+def _advice(problem: str, line: str, column: int) -> str:
+    """What usually helps, judged by the character at which libyaml gave up."""
+    character = line[column : column + 1]
+    if character == "\t" or "\t" in line[: len(line) - len(line.lstrip())]:
+        return "indent with spaces, not with tabs"
+    if character in {"@", "`", "%"}:
+        return f'put text that begins with {character} in quotes, such as "@content-read"'
+    if "alphabetic or numeric" in problem:
+        return 'put a glob that begins with * in quotes, such as "*.read"'
+    if "${" in line:
+        return 'inside { } put ${VAR} in quotes, such as "${VAR}"'
+    if "mapping values are not allowed" in problem:
+        return 'check the indentation, and put text that contains ": " in quotes'
+    return ""
+
+
+def _after(path: Path, before: str) -> Position:
+    line = before.count("\n") + 1
+    return Position(file=str(path), line=line, column=len(before) - before.rfind("\n"))
+
+
+def _refuse(path: Path, message: str, hint: str = "") -> ManifestError:
+    return ManifestError([Problem(position=_after(path, ""), message=message, hint=hint)])
