@@ -64,16 +64,17 @@ class App:
     def _answer(self, scope: Scope, body: bytes, now: datetime) -> Answer:
         if scope["method"] == "OPTIONS":
             return Answer(204, b"", b"text/html")
+        headers = wire.headers_of(scope)
         try:
-            answer = self._routed(scope, body, now)
+            answer = self._routed(scope, headers, body, now)
         except errors.RouteNotFound:
             return Answer(404, _NOT_FOUND.encode(), b"text/html; charset=UTF-8")
         except errors.ApiError as error:
             return self._error(error)
         except sqlite3.OperationalError:
             return self._error(errors.server_error())
-        warning = self._format_warning(wire.headers_of(scope).get("x-appwrite-response-format", ""))
-        return replace(answer, headers=(*answer.headers, *warning))
+        wanted = headers.get("x-appwrite-response-format")
+        return replace(answer, headers=self._format_warning(wanted)) if wanted else answer
 
     def _error(self, error: errors.ApiError) -> Answer:
         kind = {} if error.kind is None else {"type": error.kind}
@@ -81,11 +82,10 @@ class App:
         text = wire.dump_json(body).encode()
         return Answer(error.status, text) if kind else Answer(error.status, text, b"text/html")
 
-    def _routed(self, scope: Scope, body: bytes, now: datetime) -> Answer:
+    def _routed(self, scope: Scope, headers: dict[str, str], body: bytes, now: datetime) -> Answer:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
         route = find_route(method, path)
-        headers = wire.headers_of(scope)
         request = Request(method, path, headers, self._params(scope, body, headers))
         caller = auth.identify(request, self._store, self._session, now, route.project)
         if open_route := _OPEN_ROUTES.get(route.kind):
@@ -152,7 +152,7 @@ def find_route(method: str, path: str) -> Route:
 
 def _as_of(response_format: str | None, sent: dict[str, object]) -> dict[str, object]:
     """What an old `X-Appwrite-Response-Format` makes of a body: defaults of its time."""
-    if response_format is None:
+    if not response_format:
         return sent
     version = _parts(response_format)
     defaults: dict[str, object] = {}

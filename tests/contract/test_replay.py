@@ -1,0 +1,117 @@
+"""The emulator answers as the recorded servers did, and the replay would notice if it did not."""
+
+from dataclasses import replace as but
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from reconciler.emulator import Profile, actions, auth, dates, errors, params, profile, queries, wire
+from tests.contract.recordings import HERE, load
+from tests.contract.replay import Report, exceptions, main, replay
+
+pytestmark = pytest.mark.anyio
+
+_RECORDED = 346
+_WITHOUT_REQUEST_OR_ANSWER = 5
+
+
+async def _replayed(name: Profile) -> Report:
+    return await replay(load(HERE / name), name)
+
+
+@pytest.mark.parametrize("name", get_args(Profile))
+async def test_every_recorded_answer_is_given_again_but_for_the_listed_exceptions(name: Profile) -> None:
+    report = await _replayed(name)
+
+    known = exceptions(name)
+    assert [line for line in report.mismatches if line.label not in known] == []
+    assert known.keys() - {mismatch.label for mismatch in report.mismatches} == set(), "matches again"
+
+
+@pytest.mark.parametrize("name", get_args(Profile))
+async def test_no_recorded_call_is_left_out_of_the_replay(name: Profile) -> None:
+    report = await _replayed(name)
+
+    assert len(report.matched) + len(report.mismatches) == _RECORDED
+    assert len(report.skipped) == _WITHOUT_REQUEST_OR_ANSWER
+
+
+def _other_message() -> errors.ApiError:
+    return errors.ApiError(404, "key_not_found", "Key with the requested ID could not be found")
+
+
+def _other_status() -> errors.ApiError:
+    message = "Key with the same ID already exists. Try again with a different ID."
+    return errors.ApiError(400, "key_already_exists", message)
+
+
+_MUTATIONS: dict[str, tuple[object, str, Any, str]] = {
+    "another message": (errors, "key_not_found", _other_message, "03-get-update/get missing"),
+    "another status": (errors, "key_exists", _other_status, "02-create/same id same project"),
+    "a shorter name": (params, "_LONGEST_NAME", 127, "02-create/name 128"),
+    "a smaller page": (queries, "DEFAULT_LIMIT", 4, "01-list/list by session"),
+    "a use that counts every time": (
+        auth,
+        "_ACCESS",
+        timedelta(0),
+        "01-list/list by key again",
+    ),
+    "slashes left alone": (
+        actions,
+        "dump_json",
+        lambda value: wire.dump_json(value).replace("\\/", "/"),
+        "02-create/name html",
+    ),
+    "a PUT that always moves $updatedAt": (
+        actions,
+        "_replaced",
+        lambda key, _, now: but(key, updated_at=dates.render(now)),
+        "03-get-update/update full same values",
+    ),
+}
+
+
+@pytest.mark.parametrize(("where", "name", "value", "label"), _MUTATIONS.values(), ids=_MUTATIONS)
+async def test_the_replay_notices(
+    where: object, name: str, value: object, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(where, name, value)
+
+    report = await _replayed("main")
+
+    assert label in {mismatch.label for mismatch in report.mismatches}
+
+
+async def test_the_replay_notices_a_server_of_the_other_kind() -> None:
+    report = await replay(load(HERE / "main"), "1.9.x")
+
+    noticed = {mismatch.label for mismatch in report.mismatches}
+    assert {"02-create/by project key full scopes", "02-create/scopes 101 (dups)"} <= noticed
+
+
+async def test_the_replay_notices_scopes_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = profile.server("main")
+    turned = but(server, scopes=tuple(reversed(server.scopes)))
+    monkeypatch.setattr("reconciler.emulator.emulator.server", lambda _: turned)
+
+    report = await _replayed("main")
+
+    assert "02-create/scopes unknown" in {mismatch.label for mismatch in report.mismatches}
+
+
+def test_the_command_prints_the_tally_and_each_mismatch(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main([str(HERE / "main"), "--profile", "main"])
+
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert (code, first) == (0, "matched 343 of 346, 5 cannot be replayed")
+    assert [line.split(":")[0].strip() for line in rest] == list(exceptions("main"))
+
+
+def test_the_command_fails_on_a_mismatch_that_is_not_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = (HERE / "main" / "00-bootstrap.json").read_text(encoding="utf-8")
+    (tmp_path / "00-bootstrap.json").write_text(recorded.replace('"status":201', '"status":200', 1))
+
+    assert main([str(tmp_path), "--profile", "main"]) == 1
+    assert "status 201 for 200" in capsys.readouterr().out
