@@ -4,7 +4,7 @@ It tells a later run that a young probation key is of a run that died here, so t
 a run elsewhere. It is a hint: whatever goes wrong with it is said once, in `warnings`, and fails no run.
 
 The rules:
-- Each run holds one file of `.reconciler/runs/` beside the manifest open, locked (flock) for its life. The system
+- Each run holds one file of `runs/`, in the folder `.reconciler` beside the manifest, locked (flock) for its life. The system
   lets go of the lock however the process ends, so a free lock means that the run has ended.
 - A line is `id nonce`, appended in one write before the creation is sent. No line holds a secret.
 - A run that ended with nothing left open removes its file; what is older than eight days is removed by any run,
@@ -31,13 +31,13 @@ _OUTLIVED = timedelta(days=8).total_seconds()
 
 
 class RunJournal:
-    """The `Journal` port in the folder of a manifest; a context manager for one apply run.
+    """The `Journal` port in the folder `.reconciler` of a manifest; a context manager for one apply run.
 
     Leaving the context without `close(success=True)` keeps the run's file: its keys may be left on probation.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / ".reconciler" / "runs"
+        self._folder = folder / "runs"
         self._descriptor: int | None = None
         self._path: Path | None = None
         self._broken = False

@@ -31,8 +31,8 @@ class Call:
     url: httpx.URL
     headers: httpx.Headers = field(repr=False)
     doing: str
+    deadline: float
     content: bytes | None = field(default=None, repr=False)
-    deadline: float = 30.0
     cap: int = 1 << 20
 
     def request(self) -> httpx.Request:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from reconciler.errors import UsageError
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
@@ -41,8 +43,19 @@ class _Client(httpx.AsyncClient):
 def open_http(endpoint: str, *, app: ASGIApp | None = None, parallelism: int) -> httpx.AsyncClient:
     """A client for one endpoint, `emulator` (with its `app`, called in process) or a URL that ends in /v1.
 
-    `parallelism` is the number of connections; the caller closes the client.
+    `parallelism` is the number of connections; the caller closes the client. Raises UsageError where the endpoint is no
+    URL, or the certificates or the proxy that the environment names cannot be used.
     """
+    try:
+        return _open(endpoint, app, parallelism)
+    except (httpx.InvalidURL, OSError, ValueError) as error:
+        raise UsageError(
+            f"no connection to {endpoint} can be prepared: {type(error).__name__}",
+            hint="check `endpoint:`, and the variables SSL_CERT_FILE, SSL_CERT_DIR and HTTPS_PROXY where they are set",
+        ) from error
+
+
+def _open(endpoint: str, app: ASGIApp | None, parallelism: int) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=parallelism, max_keepalive_connections=parallelism)
     return _Client(
         base_url="http://emulator/v1" if endpoint == "emulator" else endpoint,

@@ -31,7 +31,6 @@ from reconciler.ports import Clock
 PAGE = 5000
 _PAGES = 200
 _RESTARTS = 3
-_LIST_SECONDS = 60.0
 _LIST_BYTES = 64 << 20
 _NOBODY = "reconciler-asks-whether-it-may-ask"
 
@@ -40,7 +39,8 @@ _NOBODY = "reconciler-asks-whether-it-may-ask"
 class AppwriteKeys:
     """The keys of one project.
 
-    `limiter` is shared by all that call the same server; `label` names the environment in messages.
+    `limiter` is shared by all that call the same server; `label` names the environment in messages. `deadline` is
+    in seconds for one sending, twice that for a page of a list: lists of a server in trouble have been seen to hang.
     """
 
     http: httpx.AsyncClient = field(repr=False)
@@ -52,6 +52,7 @@ class AppwriteKeys:
     clock: Clock
     random: random.Random
     label: str
+    deadline: float = 30.0
 
     def __post_init__(self) -> None:
         base = str(self.http.base_url).rstrip("/")
@@ -114,6 +115,7 @@ class AppwriteKeys:
             method="GET",
             url=self._one(_NOBODY),
             headers=headers.as_key(self.http.headers, self.project, secret),
+            deadline=self.deadline,
             doing=f"trying a new secret in project {self.project}",
         )
         answer = await self._caller.send(call)
@@ -156,7 +158,7 @@ class AppwriteKeys:
 
     async def _public(self, path: str, doing: str) -> object:
         url = httpx.URL(f"{self._base}/{path}")
-        call = Call(method="GET", url=url, headers=self.http.headers, doing=doing)
+        call = Call(method="GET", url=url, headers=self.http.headers, doing=doing, deadline=self.deadline)
         answer = await self._caller.send(call)
         if answer.status in {408, 429} or answer.status >= 500:
             raise explain.refused(self._caller.site, call, answer)
@@ -172,7 +174,7 @@ class AppwriteKeys:
             url=self._keys.copy_with(query=query.encode()),
             headers=self._headers,
             doing=f"listing the keys of project {self.project}",
-            deadline=_LIST_SECONDS,
+            deadline=2 * self.deadline,
             cap=_LIST_BYTES,
         )
 
@@ -180,7 +182,7 @@ class AppwriteKeys:
         return self._call("GET", self._one(key_id), f"reading key {key_id} of project {self.project}")
 
     def _call(self, method: str, url: httpx.URL, doing: str, content: bytes | None = None) -> Call:
-        return Call(method=method, url=url, headers=self._headers, doing=doing, content=content)
+        return Call(method=method, url=url, headers=self._headers, doing=doing, content=content, deadline=self.deadline)
 
     def _one(self, key_id: str) -> httpx.URL:
         return httpx.URL(f"{self._base}/project/keys/{quote(key_id, safe='')}")
