@@ -6,7 +6,7 @@ nor a response body that does not have the API's error shape.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -96,3 +96,15 @@ class GuardError(ReconcilerError):
     """A guard refused; the message names the one flag or field that allows it."""
 
     exit_code = 4
+
+
+def raise_together(errors: Sequence[ReconcilerError]) -> None:
+    """Raise what went wrong side by side as one error, nothing for none; the problems of a manifest make one list."""
+    problems = {problem for error in errors if isinstance(error, ManifestError) for problem in error.problems}
+    distinct = [error for error in errors if not isinstance(error, ManifestError)]
+    if problems:
+        distinct.append(ManifestError(problems))
+    if len(distinct) > 1:
+        raise SeveralErrors(distinct)
+    if distinct:
+        raise distinct[0]

@@ -16,7 +16,7 @@ from typing import assert_never
 from reconciler.app.delivery import Delivery, Stopped
 from reconciler.core.keys import Live, LiveKey
 from reconciler.core.outcome import EnvironmentOutcome, Result, Status
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Update
 from reconciler.core.stages import stages
 from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, ServerError, SinkError
 from reconciler.ports import Sinks
@@ -150,7 +150,7 @@ class EnvironmentApply:
             self._warnings.append(f"the server's cache could not be refreshed: {error.message}")
 
 
-def preflight(plan: EnvironmentPlan, sinks: Sinks) -> tuple[ReconcilerError, ...]:
+def preflight(plan: Plan, sinks: Sinks) -> tuple[ReconcilerError, ...]:
     """Try every sink that the plan will write, before any key is minted; blocks. Returns what would fail."""
     wanted = {
         spec: change.address for change in plan.changes if isinstance(change, Create | Deliver) for spec in change.sinks

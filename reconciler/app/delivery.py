@@ -74,7 +74,7 @@ class Delivery:
         if not change.sinks:
             return await self._create_without_sinks(change)
         for _ in range(_MINT_ATTEMPTS):
-            sent = probation(change.after, self.now, self.entropy)
+            sent = probation(change.after, self.now, self.entropy.random())
             if sent.expire is not None:
                 self.journal.record(change.key_id, sent.expire)
             key = await self._mint(change.key_id, sent)

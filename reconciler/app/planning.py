@@ -15,7 +15,7 @@ from reconciler.core.keys import Live, ServerFacts, own_ids
 from reconciler.core.plan import EnvironmentPlan, Plan
 from reconciler.core.planner import plan_destroy, plan_environment
 from reconciler.core.secret import Secret
-from reconciler.errors import ManifestError, ReconcilerError, SeveralErrors
+from reconciler.errors import ReconcilerError, raise_together
 from reconciler.ports import KeyStore, Sinks
 
 _T = TypeVar("_T")
@@ -98,18 +98,8 @@ async def _look(site: Site) -> Live:
 async def _all(calls: Iterable[Awaitable[_T]]) -> tuple[_T, ...]:
     """Every result, or every expected failure in one error; an unexpected one is raised as it is."""
     results = await asyncio.gather(*calls, return_exceptions=True)
-    failures = [result for result in results if isinstance(result, BaseException)]
-    expected = [failure for failure in failures if isinstance(failure, ReconcilerError)]
-    for failure in failures:
-        if not isinstance(failure, ReconcilerError):
-            raise failure
-    if len(expected) == 1:
-        raise expected[0]
-    if expected and all(isinstance(failure, ManifestError) for failure in expected):
-        problems = {
-            problem for failure in expected if isinstance(failure, ManifestError) for problem in failure.problems
-        }
-        raise ManifestError(problems)
-    if expected:
-        raise SeveralErrors(expected)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, ReconcilerError):
+            raise result
+    raise_together([result for result in results if isinstance(result, ReconcilerError)])
     return tuple(result for result in results if not isinstance(result, BaseException))

@@ -41,6 +41,7 @@ class Outcome:
     """The report of an apply."""
 
     environments: tuple[EnvironmentOutcome, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:

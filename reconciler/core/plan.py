@@ -157,3 +157,14 @@ class Plan:
     def changes(self) -> tuple[Change, ...]:
         """Every change of every environment."""
         return tuple(change for environment in self.environments for change in environment.changes)
+
+    def agrees_with(self, other: Plan) -> bool:
+        """Whether the other plan does the same to keys in the same state; only the time may differ."""
+        return _essence(self) == _essence(other)
+
+
+def _essence(plan: Plan) -> list[tuple[object, ...]]:
+    return [
+        (type(change), change.key_id, getattr(change, "before", None), getattr(change, "sinks", ()))
+        for change in plan.changes
+    ]

@@ -8,7 +8,6 @@ exactly.
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -40,7 +39,7 @@ def may_be_in_progress(key: LiveKey, now: datetime) -> bool:
     return now - key.created < IN_PROGRESS
 
 
-def probation(after: KeyState, now: datetime, entropy: random.Random) -> KeyState:
+def probation(after: KeyState, now: datetime, chance: float) -> KeyState:
     """The state in which a key that will be `after` is created: marked, and with an expiry that is a nonce.
 
     Within the hour that now + 7 days falls in; before the real expiry where that comes first.
@@ -50,5 +49,5 @@ def probation(after: KeyState, now: datetime, entropy: random.Random) -> KeyStat
     if after.expire is not None and after.expire < start + window:
         window = min(_HOUR, max((after.expire - now) / 2, _MILLISECOND))
         start = after.expire - window
-    expire = to_milliseconds(start + _MILLISECOND * entropy.randrange(window // _MILLISECOND))
+    expire = to_milliseconds(start + _MILLISECOND * int(chance * (window // _MILLISECOND)))
     return replace(after, name=after.name[: MAX_NAME - len(SUFFIX)] + SUFFIX, expire=expire)

@@ -1,1 +1,1 @@
-"""Renderings of a Plan or an Outcome: value in, string out."""
+"""Renderings of a Plan or an Outcome: a value in, a string out; only the command line writes it anywhere."""

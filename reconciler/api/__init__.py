@@ -1,0 +1,177 @@
+"""The typed Python API. The command line uses nothing else.
+
+    manifest = read_manifest(Path("keys.yaml"))
+    async with connect(manifest, ["staging"], variables=os.environ) as reconciler:
+        planned = await reconciler.plan()
+        outcome = await reconciler.apply(planned)
+
+Everything raises `reconciler.errors.ReconcilerError`; nothing prints. `planned.plan` and the outcome hold no secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from reconciler.api.wiring import FOLDER, Wiring
+from reconciler.app import planning
+from reconciler.app.apply import EnvironmentApply, Progress, preflight
+from reconciler.app.delivery import Delivery
+from reconciler.app.planning import Planned, Site
+from reconciler.core.guards import Allowances
+from reconciler.core.manifest import Manifest, parse
+from reconciler.core.outcome import Outcome
+from reconciler.core.resolve import connection, resolve, unset_variables
+from reconciler.edge import documents
+from reconciler.edge.clock import SystemClock
+from reconciler.edge.journal import RunJournal
+from reconciler.edge.resources import schema, shipped_catalogue
+from reconciler.edge.sinks import InstalledSinks
+from reconciler.errors import GuardError, raise_together
+from reconciler.ports import Clock, Sinks
+
+__all__ = [
+    "Allowances",
+    "Manifest",
+    "Outcome",
+    "Planned",
+    "Reconciler",
+    "Validation",
+    "connect",
+    "read_manifest",
+    "refuse",
+    "schema",
+    "shipped_catalogue",
+    "validate",
+]
+
+PARALLELISM = 10
+"""Calls in flight to one server: a genuine one gains nothing beyond."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """What `validate` found: keys per environment, and what is worth a warning."""
+
+    keys: Mapping[str, int]
+    warnings: tuple[str, ...]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """A manifest from its file. Whether its scopes exist is left to whoever knows: a server, or `validate`."""
+    return parse(documents.read(path), schema("manifest"))
+
+
+def validate(path: Path, environments: Iterable[str], variables: Mapping[str, str]) -> Validation:
+    """Judge a manifest without a server; raises ManifestError with every problem.
+
+    Where no environment is named, all are judged, and a `${VAR}` that is not set is only a warning.
+    """
+    catalogue = shipped_catalogue()
+    manifest = parse(documents.read(path), schema("manifest"), catalogue)
+    named = tuple(environments)
+    warnings: list[str] = []
+    for name in named or manifest.environments:
+        missing = () if named else unset_variables(manifest, name, variables)
+        if missing:
+            warnings.append(f"{name}: not set here, and so not checked: {', '.join(missing)}")
+            continue
+        found = connection(manifest, name, variables)
+        desired = resolve(manifest, found, catalogue=catalogue, server_scopes=None)
+        warnings += [f"{name}: {warning}" for warning in desired.warnings]
+    keys = {name: len(manifest.by_name[name].keys) for name in named or manifest.environments}
+    return Validation(keys=keys, warnings=tuple(warnings))
+
+
+@dataclass(slots=True, kw_only=True)
+class Reconciler:
+    """The environments of one manifest, connected: made by `connect`, good for as long as it is open."""
+
+    folder: Path
+    sites: tuple[Site, ...]
+    parallelism: int
+    clock: Clock
+    entropy: random.Random
+    sinks: Sinks = field(default_factory=InstalledSinks)
+
+    async def plan(self, allow: Allowances | None = None) -> Planned:
+        """Look at every environment and plan it; writes nothing."""
+        return await planning.plan(self.sites, self.sinks, allow or Allowances())
+
+    async def plan_to_destroy(self) -> Planned:
+        """Plan the deletion of every owned key."""
+        return await planning.plan_to_destroy(self.sites)
+
+    async def apply(
+        self, planned: Planned, *, progress: Progress = lambda _: None, stop: asyncio.Event | None = None
+    ) -> Outcome:
+        """Do what was planned. Setting `stop` lets what is in flight finish, and begins nothing new.
+
+        Raises GuardError where a guard refuses and SinkError where a sink could not be written, both before anything
+        is changed. What fails later is told by the outcome.
+        """
+        refuse(planned)
+        raise_together(await asyncio.to_thread(preflight, planned.plan, self.sinks))
+        stopping = stop or asyncio.Event()
+        with RunJournal(self.folder / FOLDER) as journal:
+            runs = [
+                EnvironmentApply(
+                    plan=each.plan,
+                    live=each.live,
+                    delivery=Delivery(
+                        store=each.site.store,
+                        sinks=self.sinks,
+                        journal=journal,
+                        clock=self.clock,
+                        entropy=self.entropy,
+                        now=each.live.now,
+                    ),
+                    parallelism=self.parallelism,
+                    stop=stopping,
+                    progress=progress,
+                ).run()
+                for each in planned.environments
+            ]
+            outcome = Outcome(environments=tuple(await asyncio.gather(*runs)))
+            journal.close(success=outcome.complete)
+        return replace(outcome, warnings=journal.warnings)
+
+
+def refuse(planned: Planned) -> None:
+    """Raise GuardError where a guard refuses the plan."""
+    count = len(planned.refusals)
+    if count:
+        raise GuardError(
+            f"{count} guard{'s' if count > 1 else ''} refused the plan; nothing was changed",
+            hint="the plan says under Refused what each one needs",
+        )
+
+
+@asynccontextmanager
+async def connect(
+    manifest: Manifest,
+    environments: Iterable[str] = (),
+    *,
+    variables: Mapping[str, str],
+    parallelism: int = PARALLELISM,
+    clock: Clock | None = None,
+    entropy: random.Random | None = None,
+) -> AsyncIterator[Reconciler]:
+    """Connect the named environments, or all of them: reads variables and credentials, calls no server yet."""
+    clock, entropy = clock or SystemClock(), entropy or random.SystemRandom()
+    async with AsyncExitStack() as stack:
+        wiring = Wiring(
+            stack=stack,
+            manifest=manifest,
+            catalogue=shipped_catalogue(),
+            variables=variables,
+            parallelism=parallelism,
+            clock=clock,
+            entropy=entropy,
+        )
+        sites = wiring.sites(tuple(environments) or manifest.environments)
+        yield Reconciler(folder=wiring.folder, sites=sites, parallelism=parallelism, clock=clock, entropy=entropy)

@@ -1,0 +1,152 @@
+"""`reconciler apply` and `reconciler destroy`: plan, show, ask, do, report."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from reconciler.cli import console, options
+from reconciler.cli.interrupt import interruptible, plain_ctrl_c
+from reconciler.cli.plan import render
+from reconciler.cli.progress import progress
+from reconciler.errors import GuardError, UsageError
+
+if TYPE_CHECKING:
+    from reconciler.api import Reconciler
+    from reconciler.app.planning import Planned
+    from reconciler.core.outcome import Outcome
+
+
+@click.command()
+@options.file
+@options.environments
+@options.output_format
+@options.auto_approve
+@options.allowances
+@options.parallelism
+@options.no_color
+@options.verbose
+def apply(
+    file: Path,
+    environments: tuple[str, ...],
+    output_format: str,
+    auto_approve: bool,
+    allow_deletes: int,
+    allow_in_use: bool,
+    parallelism: int,
+    no_color: bool,
+    verbose: bool,
+) -> None:
+    """Make the live keys as declared, and deliver new secrets.
+
+    Shows the plan and asks first. Exits 3 where something is left to do: run it again.
+    """
+    from reconciler.core.guards import Allowances
+
+    allow = Allowances(deletes=allow_deletes, in_use=allow_in_use)
+    ask = None if auto_approve else _Question("Apply these changes?", "yes")
+    run = _Run(lambda reconciler: reconciler.plan(allow), ask, no_color=no_color, verbose=verbose)
+    _finish(asyncio.run(run.on(file, environments, parallelism)), output_format, no_color=no_color)
+
+
+@click.command()
+@options.file
+@click.option("-e", "--environment", "environment", required=True, metavar="NAME", help="The environment to empty.")
+@options.output_format
+@options.auto_approve
+@options.parallelism
+@options.no_color
+def destroy(
+    file: Path, environment: str, output_format: str, auto_approve: bool, parallelism: int, no_color: bool
+) -> None:
+    """Delete every key that the manifest owns in one environment.
+
+    Asks for the environment's name first. Other keys, and secrets that were delivered, stay where they are.
+    """
+    ask = None if auto_approve else _Question("Delete these keys? Their secrets stop working at once.", environment)
+    run = _Run(lambda reconciler: reconciler.plan_to_destroy(), ask, no_color=no_color, verbose=False)
+    _finish(asyncio.run(run.on(file, (environment,), parallelism)), output_format, no_color=no_color)
+
+
+class _Question:
+    """What is asked before anything is changed, and the one answer that counts."""
+
+    def __init__(self, text: str, answer: str) -> None:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "this asks before it changes anything, and there is no terminal to ask on",
+                hint="pass --auto-approve",
+            )
+        self._text, self._answer = text, answer
+
+    def ask(self) -> bool:
+        """Whether the user agrees; Ctrl-C and end of input abort."""
+        with plain_ctrl_c():
+            said = click.prompt(f"{self._text} Only {self._answer!r} goes on", err=True, default="", show_default=False)
+        return str(said).strip() == self._answer
+
+
+class _Run:
+    """One apply, from the plan to the outcome; None where the user did not agree."""
+
+    def __init__(
+        self,
+        make: Callable[[Reconciler], Awaitable[Planned]],
+        question: _Question | None,
+        *,
+        no_color: bool,
+        verbose: bool,
+    ) -> None:
+        self._make, self._question = make, question
+        self._color = console.color(sys.stderr, no_color=no_color)
+        self._verbose = verbose
+
+    async def on(self, file: Path, environments: tuple[str, ...], parallelism: int) -> Outcome | None:
+        from reconciler import api
+
+        manifest = api.read_manifest(file)
+        async with api.connect(manifest, environments, variables=os.environ, parallelism=parallelism) as reconciler:
+            planned = await self._make(reconciler)
+            console.note(render(planned, "text", color=self._color, verbose=self._verbose))
+            api.refuse(planned)
+            if planned.plan.changes and self._question is not None:
+                if not self._question.ask():
+                    return None
+                planned = await self._again(reconciler, planned)
+            with interruptible() as stop, progress(len(planned.plan.changes), color=self._color) as report:
+                return await reconciler.apply(planned, progress=report, stop=stop)
+
+    async def _again(self, reconciler: Reconciler, shown: Planned) -> Planned:
+        """The plan once more after the user took time to read it; what is done is what was shown."""
+        planned = await self._make(reconciler)
+        if not shown.plan.agrees_with(planned.plan):
+            raise GuardError("the live keys changed while you read the plan; nothing was done", hint="run it again")
+        return planned
+
+
+def _finish(outcome: Outcome | None, output_format: str, *, no_color: bool) -> NoReturn:
+    if outcome is None:
+        console.note("Not approved; nothing was changed.")
+        raise click.exceptions.Exit(1)
+    console.result(_report(outcome, output_format, color=console.color(sys.stdout, no_color=no_color)))
+    raise click.exceptions.Exit(0 if outcome.complete else 3)
+
+
+def _report(outcome: Outcome, output_format: str, *, color: bool) -> str:
+    if output_format == "json":
+        from reconciler.formats.data import outcome_json
+
+        return outcome_json(outcome)
+    if output_format == "markdown":
+        from reconciler.formats.markdown import outcome_markdown
+
+        return outcome_markdown(outcome)
+    from reconciler.formats.text import outcome_text
+
+    return outcome_text(outcome, width=console.width(), color=color)

@@ -1,0 +1,88 @@
+"""`reconciler emulator`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from reconciler.cli import console
+from reconciler.errors import UsageError
+
+if TYPE_CHECKING:
+    from reconciler.emulator import Emulator
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 picks a free one.")
+@click.option("--project", "projects", multiple=True, metavar="ID", help="Make this project; repeatable.")
+@click.option(
+    "--profile",
+    type=click.Choice(["main", "1.9.x"]),
+    default="main",
+    show_default=True,
+    help="Which server to be: on 1.9.x a project key may create keys.",
+)
+@click.option(
+    "--database",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path(".reconciler/emulator.sqlite3"),
+    show_default=True,
+    help="Where its keys are kept.",
+)
+@click.option("--faults", metavar="JSON", help='What goes wrong: \'[{"fault": "latency", "seconds": 0.1}]\'.')
+def emulator(
+    host: str,
+    port: int,
+    projects: tuple[str, ...],
+    profile: Literal["main", "1.9.x"],
+    database: Path,
+    faults: str | None,
+) -> None:
+    """Run an Appwrite of your own, with the key routes only, for any client.
+
+    Answers until Ctrl-C. A console session that may do everything is written to a file beside the database, for
+    `credential: {file: ...}` in a manifest.
+    """
+    from reconciler.emulator import Emulator, serve
+
+    server = Emulator(database, profile=profile)
+    try:
+        for project in projects:
+            server.ensure_project(project)
+        if faults is not None:
+            _inject(server, faults)
+        session = _write_session(server, database.with_suffix(".session"))
+
+        def ready(bound: int) -> None:
+            shown = f"[{host}]" if ":" in host else host
+            console.result(f"Appwrite {profile} answers at http://{shown}:{bound}/v1\n")
+            console.result(f"Console session: {session}\n")
+
+        serve(server, host, port, ready=ready)
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {host}, port {port}: {error.strerror}", hint="choose another with --port, or 0"
+        ) from error
+    finally:
+        server.close()
+
+
+def _inject(server: Emulator, faults: str) -> None:
+    from reconciler.emulator.faults import Faults
+    from reconciler.emulator.rules import parse_rules
+
+    try:
+        server.app = Faults(server.app, parse_rules(faults))
+    except ValueError as error:
+        raise UsageError(f"--faults: {error}") from error
+
+
+def _write_session(server: Emulator, path: Path) -> Path:
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123
+        file.write(f"a_session_console={server.console_session()}\n")
+    return path

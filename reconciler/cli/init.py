@@ -1,0 +1,53 @@
+"""`reconciler init`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from reconciler.cli import console, options
+from reconciler.errors import UsageError
+
+_MANIFEST = """\
+# What reconciler keeps in order. Try it: reconciler plan -e local
+version: 1
+owner: {owner} # marks the keys that this file declares; all others are never touched
+
+keys: # wanted in every environment
+  backend:
+    name: Backend
+    scopes: [databases.read, rows.read, files.read]
+    deliver:
+      - dotenv: {{path: "secrets/{{environment}}.env", variable: APPWRITE_API_KEY}}
+
+environments:
+  local:
+    endpoint: emulator # built in: no account, no network
+    project: {owner}-local
+  production:
+    endpoint: ${{APPWRITE_ENDPOINT}} # such as https://fra.cloud.appwrite.io/v1
+    project: ${{APPWRITE_PROJECT_ID}}
+    credential: {{env: APPWRITE_API_KEY}} # the name of a variable; a secret is never written here
+"""
+
+
+@click.command()
+@options.file
+def init(file: Path) -> None:
+    """Write a first manifest that works at once, with the built-in emulator.
+
+    Never overwrites a file.
+    """
+    owner = re.sub(r"[^a-z0-9]+", "-", file.absolute().parent.name.lower()).strip("-")[:40] or "team"
+    try:
+        with file.open("x", encoding="utf-8") as manifest:
+            manifest.write(_MANIFEST.format(owner=owner))
+    except FileExistsError as error:
+        raise UsageError(f"{file} exists already", hint="name another file with -f") from error
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+    console.note(f"Wrote {file}. Keep secrets/ and .reconciler/ out of Git, then run:")
+    which = "" if file == Path("keys.yaml") else f" -f {file}"
+    console.result(f"reconciler plan{which} -e local\n")

@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM: the first lets what is in flight finish, the second ends the process at once.
+
+Both are safe: an apply may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from reconciler.cli import console
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def interruptible() -> Iterator[asyncio.Event]:
+    """An event that the first signal sets; use it inside the running loop."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def interrupt(number: signal.Signals) -> None:
+        if stop.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        stop.set()
+        console.note("Interrupted: finishing what is in flight. Once more to stop at once.")
+
+    for each in _SIGNALS:
+        loop.add_signal_handler(each, interrupt, each)
+    try:
+        yield stop
+    finally:
+        for each in _SIGNALS:
+            loop.remove_signal_handler(each)
+
+
+@contextmanager
+def plain_ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt at once, also inside asyncio.run, which would wait for the loop."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

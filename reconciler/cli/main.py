@@ -1,0 +1,65 @@
+"""The program `reconciler`, and the one place where errors become messages and exit codes.
+
+0 done or nothing to do · 1 error · 2 changes pending (plan --detailed-exitcode) · 3 apply incomplete, run it again ·
+4 refused by a guard. Commands import what is heavy when they run, so that --help is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from reconciler.cli.apply import apply, destroy
+from reconciler.cli.console import show_error
+from reconciler.cli.emulator import emulator
+from reconciler.cli.init import init
+from reconciler.cli.plan import plan
+from reconciler.cli.schema import schema
+from reconciler.cli.scopes import scopes
+from reconciler.cli.validate import validate
+from reconciler.errors import ReconcilerError
+
+
+class _InOrder(click.Group):
+    """Lists its commands in the order in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="appwrite-reconciler", message="reconciler %(version)s")
+def cli() -> None:
+    """Infrastructure as code for the API keys of Appwrite projects.
+
+    A YAML manifest declares which keys exist; plan shows what differs from the live keys, and apply makes it so.
+    """
+
+
+for command in (init, validate, plan, apply, destroy, scopes, schema, emulator):
+    cli.add_command(command)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    try:
+        code = cli.main(standalone_mode=False, prog_name="reconciler")
+    except click.exceptions.Exit as done:
+        code = done.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = 1
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted; nothing more was done.", err=True)
+        code = 1
+    except ReconcilerError as error:
+        show_error(error)
+        code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output went away; Python would complain once more while flushing at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code or 0)

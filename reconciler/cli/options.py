@@ -1,0 +1,57 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+file = click.option(
+    "-f",
+    "--file",
+    "file",
+    type=click.Path(path_type=Path),
+    default=Path("keys.yaml"),
+    show_default=True,
+    help="The manifest.",
+)
+environments = click.option(
+    "-e", "--environment", "environments", multiple=True, metavar="NAME", help="Only this environment; repeatable."
+)
+output_format = click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How the result is written to stdout.",
+)
+parallelism = click.option(
+    "--parallelism",
+    type=click.IntRange(1, 100),
+    default=10,
+    show_default=True,
+    help="Calls in flight to one server.",
+)
+no_color = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR set.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Show what stays as it is, too.")
+auto_approve = click.option("--auto-approve", is_flag=True, help="Do not ask; needed where there is no terminal.")
+_allow_deletes = click.option(
+    "--allow-deletes",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Allow N deletions in an environment where they are more than 30 % of 10 or more owned keys.",
+)
+_allow_in_use = click.option(
+    "--allow-in-use", is_flag=True, help="Allow the end of a key that was used in the last 7 days."
+)
+
+
+def allowances(command: _F) -> _F:
+    """The flags that guards name."""
+    return _allow_deletes(_allow_in_use(command))

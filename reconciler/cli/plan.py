@@ -1,0 +1,72 @@
+"""`reconciler plan`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import console, options
+
+if TYPE_CHECKING:
+    from reconciler.app.planning import Planned
+
+
+@click.command()
+@options.file
+@options.environments
+@options.output_format
+@options.allowances
+@options.parallelism
+@options.no_color
+@options.verbose
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
+@click.pass_context
+def plan(
+    ctx: click.Context,
+    file: Path,
+    environments: tuple[str, ...],
+    output_format: str,
+    allow_deletes: int,
+    allow_in_use: bool,
+    parallelism: int,
+    no_color: bool,
+    verbose: bool,
+    detailed_exitcode: bool,
+) -> None:
+    """Show what apply would do, and why.
+
+    Changes nothing. Exits 4 where a guard refuses the plan.
+    """
+    from reconciler import api
+
+    async def make() -> Planned:
+        manifest = api.read_manifest(file)
+        async with api.connect(manifest, environments, variables=os.environ, parallelism=parallelism) as reconciler:
+            return await reconciler.plan(api.Allowances(deletes=allow_deletes, in_use=allow_in_use))
+
+    planned = asyncio.run(make())
+    colored = console.color(sys.stdout, no_color=no_color)
+    console.result(render(planned, output_format, color=colored, verbose=verbose))
+    if planned.refusals:
+        ctx.exit(4)
+    ctx.exit(2 if detailed_exitcode and planned.plan.changes else 0)
+
+
+def render(planned: Planned, output_format: str, *, color: bool, verbose: bool) -> str:
+    """A plan and its refusals in a format."""
+    if output_format == "json":
+        from reconciler.formats.data import plan_json
+
+        return plan_json(planned.plan, planned.refusals)
+    if output_format == "markdown":
+        from reconciler.formats.markdown import plan_markdown
+
+        return plan_markdown(planned.plan, planned.refusals)
+    from reconciler.formats.text import plan_text
+
+    return plan_text(planned.plan, planned.refusals, width=console.width(), color=color, verbose=verbose)

@@ -1,0 +1,18 @@
+"""`reconciler schema`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from reconciler.cli import console
+
+
+@click.command()
+@click.argument("name", type=click.Choice(["manifest"]))
+def schema(name: str) -> None:
+    """Print a JSON Schema, for editors and checks."""
+    from reconciler import api
+
+    console.result(json.dumps(api.schema(name), indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,46 @@
+"""`reconciler validate`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from reconciler.cli import console, options
+from reconciler.errors import ManifestError, Problem
+
+
+@click.command()
+@options.file
+@options.environments
+@options.output_format
+@click.pass_context
+def validate(ctx: click.Context, file: Path, environments: tuple[str, ...], output_format: str) -> None:
+    """Judge the manifest without asking any server.
+
+    Every problem is told at once, as FILE:LINE:COLUMN. Without -e a ${VAR} may be unset.
+    """
+    from reconciler import api
+
+    try:
+        validation = api.validate(file, environments, os.environ)
+    except ManifestError as error:
+        console.result(_problems(error.problems, output_format))
+        ctx.exit(1)
+    for warning in validation.warnings:
+        console.note(f"warning: {warning}")
+    counts = ", ".join(f"{name} ({count} key{'s' * (count != 1)})" for name, count in validation.keys.items())
+    console.result(f"{file} is valid: {counts}.\n" if output_format == "text" else _problems((), output_format))
+
+
+def _problems(problems: tuple[Problem, ...], output_format: str) -> str:
+    if output_format == "json":
+        from reconciler.formats.data import problems_json
+
+        return problems_json(problems)
+    if output_format == "markdown":
+        from reconciler.formats.markdown import problems_markdown
+
+        return problems_markdown(problems)
+    return "".join(f"{problem}\n" for problem in problems)

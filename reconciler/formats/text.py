@@ -1,0 +1,165 @@
+"""Screens for people: the plan and the report as lines that fit a width, with or without colour.
+
+Colour only repeats what symbols and words say. Continued lines are indented below what they continue.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from rich.color import ColorSystem
+from rich.style import Style
+
+from reconciler.core.guards import Refusal
+from reconciler.core.outcome import Outcome, Result, Status
+from reconciler.core.plan import Entry, EnvironmentPlan, Plan
+from reconciler.formats.words import (
+    SYMBOLS,
+    Field,
+    action,
+    clean,
+    fields,
+    from_globs,
+    outcome_summary,
+    plan_summary,
+    title,
+    warnings,
+)
+
+_LABEL = 10
+_STYLES = {
+    "create": Style(color="green"),
+    "deliver": Style(color="cyan"),
+    "update": Style(color="yellow"),
+    "delete": Style(color="red"),
+    "none": Style(dim=True),
+    "title": Style(bold=True),
+    "dim": Style(dim=True),
+    "warning": Style(color="yellow"),
+    "refusal": Style(color="red", bold=True),
+    Status.APPLIED: Style(color="green"),
+    Status.FAILED: Style(color="red"),
+    Status.UNDELIVERED: Style(color="red"),
+    Status.NOT_ATTEMPTED: Style(color="yellow"),
+}
+_SHOWN_UNMANAGED = 5
+
+
+class Screen:
+    """How to write: the width in columns, whether in colour."""
+
+    def __init__(self, *, width: int, color: bool) -> None:
+        self._width = max(width, 40)
+        self._color = color
+
+    def paint(self, text: str, style: str) -> str:
+        """The text in a style, where there is colour."""
+        return _STYLES[style].render(text, color_system=ColorSystem.STANDARD) if self._color else text
+
+    def wrap(self, text: str, *, first: str = "", indent: int = 0) -> str:
+        """The text folded to the width, `first` before its first line and spaces before the others."""
+        return "\n".join(
+            textwrap.wrap(
+                text,
+                self._width,
+                initial_indent=first,
+                subsequent_indent=" " * (indent or len(first)),
+                break_on_hyphens=False,
+            )
+        )
+
+
+def plan_text(
+    plan: Plan, refusals: Iterable[Refusal], *, width: int = 80, color: bool = False, verbose: bool = False
+) -> str:
+    """The plan as a screen; `verbose` adds the keys that stay as they are."""
+    screen = Screen(width=width, color=color)
+    blocks = [_environment(environment, screen, verbose=verbose) for environment in plan.environments]
+    refused = [_refusal(refusal, screen) for refusal in refusals]
+    if refused:
+        blocks.append("\n".join((screen.paint("Refused:", "refusal"), *refused)))
+    return "\n\n".join((*blocks, screen.wrap(plan_summary(plan)))) + "\n"
+
+
+def _environment(environment: EnvironmentPlan, screen: Screen, *, verbose: bool) -> str:
+    lines = [screen.paint(screen.wrap(clean(title(environment)), indent=2), "title")]
+    entries: list[Entry] = [*environment.changes, *(environment.unchanged if verbose else ())]
+    for entry in sorted(entries, key=lambda entry: entry.address):
+        lines += _entry(entry, screen)
+    if not environment.changes:
+        lines.append("  no changes")
+    if environment.unmanaged:
+        lines.append(screen.paint(_unmanaged(environment, screen, verbose=verbose), "dim"))
+    lines += [screen.paint(screen.wrap(clean(text), first="  warning: "), "warning") for text in environment.warnings]
+    return "\n".join(lines)
+
+
+def _entry(entry: Entry, screen: Screen) -> Iterator[str]:
+    word = action(entry)
+    name = entry.address.split("/", 1)[1]
+    yield screen.paint(f"  {SYMBOLS[word]} {clean(name)}", word) + screen.paint(f"  ({clean(entry.key_id)})", "dim")
+    if word == "none":
+        return
+    for field in fields(entry):
+        yield from _field(field, screen)
+    if added := from_globs(entry):
+        yield _line("by glob", ", ".join(added), screen)
+    yield screen.paint(_line("because", entry.reason, screen), "dim")
+    for mark in getattr(entry, "marks", ()):
+        yield screen.paint(_line("!", str(mark), screen), "warning")
+
+
+def _field(field: Field, screen: Screen) -> Iterator[str]:
+    if field.added:
+        yield screen.paint(_line(field.name, "+ " + ", ".join(field.added), screen), "create")
+    if field.removed:
+        label = "" if field.added else field.name
+        yield screen.paint(_line(label, "- " + ", ".join(field.removed), screen), "delete")
+    if not field.added and not field.removed:
+        value = f"{field.before} → {field.after}" if field.before else field.after
+        yield _line(field.name, value, screen)
+
+
+def _line(label: str, value: str, screen: Screen) -> str:
+    return screen.wrap(clean(value), first=f"      {label:{_LABEL}}")
+
+
+def _unmanaged(environment: EnvironmentPlan, screen: Screen, *, verbose: bool) -> str:
+    keys = environment.unmanaged
+    shown = keys if verbose else keys[:_SHOWN_UNMANAGED]
+    names = ", ".join(clean(key.id) for key in shown) + (", …" if len(shown) < len(keys) else "")
+    noun = "key is" if len(keys) == 1 else "keys are"
+    return screen.wrap(f"{len(keys)} unmanaged {noun} left alone: {names}", first="  ")
+
+
+def _refusal(refusal: Refusal, screen: Screen) -> str:
+    what = screen.wrap(clean(f"{refusal.where}: {refusal.message}"), first="  ", indent=4)
+    return "\n".join((what, screen.wrap(clean(refusal.hint), first="    hint: ")))
+
+
+def outcome_text(outcome: Outcome, *, width: int = 80, color: bool = False) -> str:
+    """The report as a screen."""
+    screen = Screen(width=width, color=color)
+    lines: list[str] = []
+    for environment in outcome.environments:
+        for result in environment.results:
+            lines += _result(result, screen)
+    lines += [screen.paint(screen.wrap(clean(text), first="warning: "), "warning") for text in warnings(outcome)]
+    summary = screen.wrap(outcome_summary(outcome))
+    return "\n".join((*lines, *([""] if lines else []), summary)) + "\n"
+
+
+def _result(result: Result, screen: Screen) -> Iterator[str]:
+    word = action(result.change)
+    line = f"{SYMBOLS[word]} {clean(result.change.address)}"
+    yield f"{screen.paint(line, word)}  {screen.paint(f'{word}: {result.status}', result.status)}"
+    if result.message:
+        yield screen.wrap(clean(result.message), first="    ")
+    if result.hint:
+        yield screen.paint(screen.wrap(clean(result.hint), first="    hint: "), "dim")
+
+
+def progress_text(result: Result, done: int, total: int) -> str:
+    """One line of progress."""
+    return f"[{done}/{total}] {clean(result.change.address)}: {action(result.change)} {result.status}"

@@ -1,0 +1,150 @@
+"""The words that every format shares: one verb and one symbol for each kind of change, its fields, and counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import assert_never
+
+from reconciler.core.desired import After
+from reconciler.core.diff import MembersChange, ValueChange, diff, show_expire
+from reconciler.core.outcome import Outcome, Status
+from reconciler.core.plan import Create, Delete, Deliver, Entry, EnvironmentPlan, Plan, Unchanged, Update
+from reconciler.core.risks import show_sink
+from reconciler.core.times import show_duration
+
+ACTIONS = ("create", "deliver", "update", "delete")
+SYMBOLS = {"create": "+", "deliver": ">", "update": "~", "delete": "-", "none": "="}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a change: set to `after`, replaced (`before` is not empty), or with members that come and go."""
+
+    name: str
+    after: str = ""
+    before: str = ""
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+def action(entry: Entry) -> str:
+    """The one word for what is done to a key."""
+    match entry:
+        case Create():
+            return "create"
+        case Deliver():
+            return "deliver"
+        case Update():
+            return "update"
+        case Delete():
+            return "delete"
+        case Unchanged():
+            return "none"
+        case _:
+            assert_never(entry)
+
+
+def fields(entry: Entry) -> tuple[Field, ...]:
+    """What an entry sets or changes: name, scopes, expire, then its sinks."""
+    match entry:
+        case Create():
+            return (*_created(entry), *_sinks(entry))
+        case Deliver():
+            return (*_changed(entry), *_sinks(entry))
+        case Update():
+            return _changed(entry)
+        case Delete(before=before):
+            return (Field(name="name", after=before.name),)
+        case Unchanged():
+            return ()
+        case _:
+            assert_never(entry)
+
+
+def _created(change: Create) -> tuple[Field, ...]:
+    expire = show_expire(change.after.expire)
+    if isinstance(change.expiry, After):
+        expire = f"{show_duration(change.expiry.span)} after creation"
+    return (
+        Field(name="name", after=change.after.name),
+        Field(name="scopes", after=", ".join(sorted(change.after.scopes)) or "none"),
+        Field(name="expire", after=expire),
+    )
+
+
+def _changed(change: Update | Deliver) -> tuple[Field, ...]:
+    return tuple(_field(found) for found in diff(change.before, change.after))
+
+
+def _field(change: ValueChange | MembersChange) -> Field:
+    match change:
+        case ValueChange():
+            return Field(name=change.field, after=change.after, before=change.before)
+        case MembersChange():
+            return Field(name=change.field, added=change.added, removed=change.removed)
+        case _:
+            assert_never(change)
+
+
+def _sinks(change: Create | Deliver) -> tuple[Field, ...]:
+    return tuple(Field(name="deliver", after=show_sink(sink)) for sink in change.sinks)
+
+
+def from_globs(entry: Entry) -> tuple[str, ...]:
+    """Scopes that the change adds and only a glob asked for, so that no upgrade widens a key unseen."""
+    return () if isinstance(entry, Delete | Unchanged) else tuple(sorted(entry.from_globs))
+
+
+def counts(plan: Plan) -> dict[str, int]:
+    """How many keys each action concerns, and how many none does."""
+    counted = Counter(action(change) for change in plan.changes)
+    return {
+        **{name: counted[name] for name in ACTIONS},
+        "unchanged": sum(len(environment.unchanged) for environment in plan.environments),
+        "unmanaged": sum(len(environment.unmanaged) for environment in plan.environments),
+    }
+
+
+def plan_summary(plan: Plan) -> str:
+    """The plan in one line."""
+    counted = counts(plan)
+    left = f"{counted['unchanged']} unchanged, {counted['unmanaged']} unmanaged"
+    if not plan.changes:
+        return f"No changes: live equals the manifest ({left})."
+    what = ", ".join(f"{counted[name]} to {name}" for name in ACTIONS if counted[name])
+    return f"Plan: {what}; {left}."
+
+
+def outcome_counts(outcome: Outcome) -> dict[Status, int]:
+    """How many changes ended in each way."""
+    counted = Counter(result.status for environment in outcome.environments for result in environment.results)
+    return {status: counted[status] for status in Status}
+
+
+def outcome_summary(outcome: Outcome) -> str:
+    """The report in one line."""
+    counted = outcome_counts(outcome)
+    total = sum(counted.values())
+    if not total:
+        return "Nothing to apply."
+    if outcome.complete:
+        return f"Applied: all {total} changes." if total > 1 else "Applied: the one change."
+    rest = ", ".join(f"{count} {status}" for status, count in counted.items() if count and status != Status.APPLIED)
+    return f"Incomplete: {counted[Status.APPLIED]} of {total} changes applied, {rest}. Run apply again."
+
+
+def warnings(outcome: Outcome) -> tuple[str, ...]:
+    """What an apply warns of, each with the environment that it is about."""
+    own = (f"{each.environment}: {text}" for each in outcome.environments for text in each.warnings)
+    return (*own, *outcome.warnings)
+
+
+def title(environment: EnvironmentPlan) -> str:
+    """An environment in one line: where it is."""
+    return f"{environment.environment}: project {environment.project} at {environment.endpoint}"
+
+
+def clean(text: str) -> str:
+    """The text on one line, with every control character written out: a key's name may hold any of them."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
