@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import FrameType
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -45,7 +46,7 @@ class _Closing:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, saying when it listens."""
+    """uvicorn's server, saying when it listens and returning to its caller when it is told to end."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -54,6 +55,11 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """End; at the second time without waiting. uvicorn itself would raise the signal again."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def serve(emulator: Emulator, host: str, port: int, *, ready: Callable[[int], None] | None = None) -> None:
