@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
-from reconciler.core.desired import SinkSpec, expires
+from reconciler.core.desired import SinkSpec, settled
 from reconciler.core.keys import KeyState, LiveKey
 from reconciler.core.outcome import Status
 from reconciler.core.plan import Create, Deliver
@@ -73,15 +73,17 @@ class Delivery:
         """Make a key; with sinks, deliver and commit it."""
         if not change.sinks:
             return await self._create_without_sinks(change)
+        sent_by_us: set[datetime | None] = set()
         for _ in range(_MINT_ATTEMPTS):
             sent = probation(change.after, self.now, self.entropy.random())
             if sent.expire is not None:
                 self.journal.record(change.key_id, sent.expire)
+            sent_by_us.add(sent.expire)
             key = await self._mint(change.key_id, sent)
-            final = replace(change.after, expire=expires(change.expiry, key.created))
+            final = _final(change, key)
             if not is_on_probation(key):
                 return await self._join(key, change.sinks, final)
-            if key.expire != sent.expire:
+            if key.expire not in sent_by_us:
                 self._require_abandoned(key)
             if can_be_delivered(key, self.now):
                 return await self._commit(key, change.sinks, final)
@@ -98,7 +100,7 @@ class Delivery:
 
     async def _create_without_sinks(self, change: Create) -> LiveKey:
         key = await self._mint(change.key_id, change.after)
-        if key.state != change.after:
+        if key.state != _final(change, key):
             raise Stopped(Status.FAILED, "another run made this key with other fields", _AGAIN)
         return key
 
@@ -141,21 +143,19 @@ class Delivery:
         try:
             await self._write_all(key, sinks, written)
             await self._try(key)
-        except Stopped as stopped:
-            left = await self._undo(key, written)
-            raise Stopped(stopped.status, "; ".join((stopped.message, *left)), stopped.hint) from stopped
-        try:
             return await self.store.update(key, final)
+        except Stopped as stopped:
+            status, message, hint = stopped.status, stopped.message, stopped.hint
         except (CredentialError, Rejected) as error:
-            left = await self._undo(key, written)
-            message = "; ".join((f"not committed: {error.message}", *left))
-            raise Stopped(Status.UNDELIVERED, message, error.hint) from error
+            status, message, hint = Status.UNDELIVERED, f"not committed: {error.message}", error.hint
         except ServerError as error:
             raise Stopped(
                 Status.FAILED,
                 f"delivered but not committed, so the key in its sinks dies at {_death(key)}: {error.message}",
                 _AGAIN,
             ) from error
+        left = await self._undo(key, written)
+        raise Stopped(status, "; ".join((message, *left)), hint)
 
     async def _write_all(self, key: LiveKey, sinks: Sequence[SinkSpec], written: list[Written]) -> None:
         """Write each sink that holds something else, and read it back; what is noted in `written` can be
@@ -204,6 +204,10 @@ class Delivery:
         except ReconcilerError as error:
             left.append(f"the new key could not be deleted and dies at {_death(key)}: {error.message}")
         return tuple(left)
+
+
+def _final(change: Create, key: LiveKey) -> KeyState:
+    return replace(change.after, expire=settled(change.expiry, key.created, key.expire))
 
 
 def _write(sink: SecretSink, before: Secret | None, secret: Secret) -> None:

@@ -32,6 +32,8 @@ class After:
 
 Expiry = Never | At | After
 
+_TOLERANCE = timedelta(minutes=1)
+
 
 def expires(expiry: Expiry, created: datetime) -> datetime | None:
     """The instant at which a key created then expires, None for never."""
@@ -42,6 +44,13 @@ def expires(expiry: Expiry, created: datetime) -> datetime | None:
             return instant
         case After(span):
             return to_milliseconds(created + span)
+
+
+def settled(expiry: Expiry, created: datetime, expire: datetime | None) -> datetime | None:
+    """The instant that a live key should expire at: the one it has, where a declared duration comes within a minute."""
+    wanted = expires(expiry, created)
+    near = wanted is not None and expire is not None and abs(wanted - expire) <= _TOLERANCE
+    return expire if isinstance(expiry, After) and near else wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

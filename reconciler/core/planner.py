@@ -7,10 +7,10 @@ A sink is looked at only where the server shows the key's secret; elsewhere noth
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from reconciler.core import risks
-from reconciler.core.desired import After, Desired, DesiredKey, SinkSpec, expires
+from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires, settled
 from reconciler.core.ids import key_id
 from reconciler.core.keys import MAX_KEYS, KeyState, Live, LiveKey
 from reconciler.core.pairing import Pairing, pair
@@ -31,7 +31,6 @@ from reconciler.core.secret import Secret
 from reconciler.core.times import show_instant
 
 Held = Mapping[SinkSpec, Secret | None]
-_EXPIRY_TOLERANCE = timedelta(minutes=1)
 _NEAR_LIMIT = MAX_KEYS * 9 // 10
 
 
@@ -149,14 +148,7 @@ def _reconcile(desired: Desired, key: DesiredKey, match: LiveKey, live: Live, he
 
 
 def _wanted(key: DesiredKey, match: LiveKey) -> KeyState:
-    expire = expires(key.expiry, match.created)
-    if isinstance(key.expiry, After) and _is_near(expire, match.expire):
-        expire = match.expire
-    return KeyState(name=key.name, scopes=key.scopes, expire=expire)
-
-
-def _is_near(one: datetime | None, other: datetime | None) -> bool:
-    return one is not None and other is not None and abs(one - other) <= _EXPIRY_TOLERANCE
+    return KeyState(name=key.name, scopes=key.scopes, expire=settled(key.expiry, match.created, match.expire))
 
 
 def _lacking(
