@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from reconciler.emulator import dates, errors, params, queries
 from reconciler.emulator.auth import Caller
+from reconciler.emulator.listing import listing
 from reconciler.emulator.profile import Server
 from reconciler.emulator.store import Key, Project, Store, Taken, new_secret
 from reconciler.emulator.wire import Answer, Request, dump_json
@@ -55,7 +56,8 @@ def new_key(project_id: str, key_id: str, fields: params.KeyFields, now: datetim
 
 def list_keys(request: Request, project: Project, store: Store) -> Answer:
     """A page of keys; the total counts what the filters let through, to 5,000, whatever the page."""
-    plan = queries.listing(request.params.get("queries", []), project.id, lambda key_id: store.key(project.id, key_id))
+    asked = queries.read(request.params.get("queries", []))
+    plan = listing(asked, project.id, lambda key_id: store.key(project.id, key_id))
     with_total = params.wants_total(request.params)
     keys = store.select(plan.where + plan.page, plan.order, [*plan.values, *plan.page_values])
     if plan.backwards:

@@ -1,103 +1,60 @@
-"""The `queries` of a list call: JSON texts in, SQL over the `keys` table out.
+"""The `queries` of a list call as the server reads them: JSON texts in, checked values out.
 
-Without a limit 5,000 keys come, in the order of creation; of two limits, offsets or cursors the first
-counts. Texts compare without case, as on MariaDB (here: of ASCII letters only). Orders are made stable
-by the sequence. Only names of this module's own tables enter the SQL; values are always bound.
+The first failure is reported, a text that cannot be read before one that is refused.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.emulator import dates, errors
 from reconciler.emulator.params import UID_REASON, is_id
-from reconciler.emulator.store import Key
 
-DEFAULT_LIMIT = 5000
-_LARGEST = 2**63 - 1
-_MOST_VALUES = 500
-
-_COLUMNS = {
-    "$id": "id",
-    "$createdAt": "created_at",
-    "$updatedAt": "updated_at",
-    "$sequence": "sequence",
-    "name": "name",
-    "expire": "expire",
-    "accessedAt": "accessed_at",
-    "scopes": "scopes",
-}
-_DATES = frozenset({"$createdAt", "$updatedAt", "expire", "accessedAt"})
-_COMPARISONS = {
-    "equal": "=",
-    "notEqual": "!=",
-    "lessThan": "<",
-    "lessThanEqual": "<=",
-    "greaterThan": ">",
-    "greaterThanEqual": ">=",
-}
-_PATTERNS = {"startsWith": ("", "%"), "endsWith": ("%", "")}
-_CONTAINS = {"scopes": "EXISTS (SELECT 1 FROM json_each(scopes) WHERE value = ? COLLATE NOCASE)"}
+ORDERS = frozenset({"orderAsc", "orderDesc"})
+FILTERS = frozenset(
+    {
+        "equal",
+        "notEqual",
+        "lessThan",
+        "lessThanEqual",
+        "greaterThan",
+        "greaterThanEqual",
+        "between",
+        "contains",
+        "startsWith",
+        "endsWith",
+        "isNull",
+        "isNotNull",
+        "search",
+    }
+)
 _PAGING = frozenset({"limit", "offset", "cursorAfter", "cursorBefore"})
-_ORDERS = {"orderAsc": "ASC", "orderDesc": "DESC"}
-_FILTERS = frozenset({*_COMPARISONS, *_PATTERNS, "contains", "between", "isNull", "isNotNull", "search"})
 _REFUSED = frozenset({"select"})
 _UNRECORDED = frozenset({"and", "or", "notContains", "notSearch", "notBetween", "orderRandom"})
-
-FindKey = Callable[[str], Key | None]
+_DATES = frozenset({"$createdAt", "$updatedAt", "expire", "accessedAt"})
+_ATTRIBUTES = _DATES | {"$id", "$sequence", "name", "scopes"}
+_LARGEST = 2**63 - 1
+_MOST_VALUES = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One parsed query."""
+    """One query. Dates among the values of a filter are in the stored form."""
 
     method: str
     attribute: str
-    values: list[Any]
+    values: Sequence[Any]
 
 
-@dataclass(slots=True)
-class Listing:
-    """A list call in SQL: `where` counts the total, `page` and `order` narrow it to what is shown."""
-
-    where: str
-    values: list[object]
-    page: str = ""
-    page_values: list[object] = field(default_factory=list)
-    order: str = ""
-    backwards: bool = False
-
-
-def listing(texts: object, project_id: str, find: FindKey) -> Listing:
-    """The SQL of a list call.
-
-    Args:
-        texts: the `queries` parameter as it came.
-        project_id: the project whose keys are listed.
-        find: the key of the project that a cursor names.
-    """
+def read(texts: object) -> tuple[Query, ...]:
+    """The queries of a list call, checked; `texts` is the parameter as it came."""
     if not isinstance(texts, list):
         raise errors.invalid_param("queries", "Queries must be an array")
-    queries = [_parse(text) for text in texts]
-    for query in queries:
-        _validate(query)
-    plan = Listing("project = ?", [project_id])
-    for query in queries:
-        if query.method in _FILTERS:
-            clause, values = _filter(query)
-            plan.where += f" AND {clause}"
-            plan.values += values
-    orders = [
-        (_COLUMNS[query.attribute] if query.attribute else "sequence", _ORDERS[query.method], query.attribute)
-        for query in queries
-        if query.method in _ORDERS
-    ]
-    _page(plan, queries, orders, find)
-    return plan
+    return tuple(_checked(query) for query in [_parse(text) for text in texts])
 
 
 def _invalid(reason: str) -> errors.ApiError:
@@ -112,7 +69,7 @@ def _parse(text: object) -> Query:
     if not isinstance(value, dict):
         raise _invalid("Invalid query. Must be an array")
     method, attribute, values = value.get("method"), value.get("attribute", ""), value.get("values", [])
-    known = _PAGING | _ORDERS.keys() | _FILTERS | _REFUSED | _UNRECORDED
+    known = _PAGING | ORDERS | FILTERS | _REFUSED | _UNRECORDED
     if not isinstance(method, str) or method not in known:
         raise _invalid(f"Invalid query method: {method}")
     if not isinstance(attribute, str):
@@ -122,7 +79,7 @@ def _parse(text: object) -> Query:
     return Query(method, attribute, values)
 
 
-def _validate(query: Query) -> None:
+def _checked(query: Query) -> Query:
     first = query.values[0] if query.values else None
     if query.method in _REFUSED:
         raise errors.invalid_param("queries", f"Invalid query method: {query.method}")
@@ -135,10 +92,11 @@ def _validate(query: Query) -> None:
     elif query.method in _PAGING:
         if not is_id(first):
             raise _invalid(f"Invalid cursor: {UID_REASON}")
-    elif query.attribute not in _COLUMNS and not (query.method in _ORDERS and query.attribute == ""):
+    elif query.attribute not in _ATTRIBUTES and not (query.method in ORDERS and query.attribute == ""):
         raise _invalid(f"Attribute not found in schema: {query.attribute}")
-    elif query.method in _FILTERS:
-        _validate_values(query)
+    elif query.method in FILTERS:
+        return _with_stored_values(query)
+    return query
 
 
 def _in_range(name: str, value: object, lowest: int) -> None:
@@ -153,7 +111,7 @@ def _in_range(name: str, value: object, lowest: int) -> None:
         raise _invalid(f"Invalid {name}: {reason}")
 
 
-def _validate_values(query: Query) -> None:
+def _with_stored_values(query: Query) -> Query:
     name = query.method[0].upper() + query.method[1:]
     needed = {"isNull": 0, "isNotNull": 0, "between": 2}.get(query.method, 1)
     if len(query.values) < needed or (query.method == "between" and len(query.values) > needed):
@@ -161,97 +119,20 @@ def _validate_values(query: Query) -> None:
         raise _invalid(f"{name} queries require {count}.")
     if len(query.values) > _MOST_VALUES:
         raise _invalid(f"Query on attribute has greater than {_MOST_VALUES} values: {query.attribute}")
-    if not all(_fits(query.attribute, value) for value in query.values):
+    stored = [_stored(query.attribute, value) for value in query.values]
+    if None in stored:
         raise _invalid(f'Query value is invalid for attribute "{query.attribute}"')
+    return replace(query, values=stored)
 
 
-def _fits(attribute: str, value: object) -> bool:
+def _stored(attribute: str, value: object) -> object:
+    """A value as the database holds it; None where the attribute cannot have it."""
     if attribute == "$sequence":
-        return isinstance(value, (str, int))
-    return isinstance(value, str) and (attribute not in _DATES or _bound(attribute, value) is not None)
-
-
-def _bound(attribute: str, value: object) -> object:
-    """A value as the database holds it; None for a date that is none."""
-    if attribute not in _DATES:
-        return value
+        return value if isinstance(value, (str, int)) else None
+    if attribute not in _DATES or not isinstance(value, str):
+        return value if isinstance(value, str) else None
     try:
-        moment = dates.read(str(value), datetime.min.replace(tzinfo=UTC))
+        moment = dates.read(value, datetime.min.replace(tzinfo=UTC))
     except dates.Unstorable:
         return None
     return None if moment is None else dates.render(moment)
-
-
-def _filter(query: Query) -> tuple[str, list[object]]:
-    column = _COLUMNS[query.attribute]
-    values = [_bound(query.attribute, value) for value in query.values]
-    match query.method:
-        case "isNull" | "isNotNull":
-            clause = f"{column} IS {'NOT ' if query.method == 'isNotNull' else ''}NULL"
-            values = []
-        case "between":
-            clause = f"{column} BETWEEN ? AND ?"
-        case "search":
-            raise errors.server_error()  # no fulltext index: passes the check, fails in the database
-        case "contains":
-            clause = _any([_CONTAINS.get(column, f"instr(lower({column}), lower(?)) > 0")] * len(values))
-        case "startsWith" | "endsWith":
-            before, after = _PATTERNS[query.method]
-            clause = _any([f"{column} LIKE ? ESCAPE '!'"] * len(values))
-            values = [before + _escape_like(str(value)) + after for value in values]
-        case "notEqual":
-            clause = " AND ".join([f"{column} != ?"] * len(values))
-        case _:
-            clause = _any([f"{column} {_COMPARISONS[query.method]} ?"] * len(values))
-    return clause, values
-
-
-def _any(clauses: Sequence[str]) -> str:
-    return "(" + " OR ".join(clauses) + ")"
-
-
-def _escape_like(text: str) -> str:
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-
-
-def _first(queries: Sequence[Query], *methods: str) -> Query | None:
-    return next((query for query in queries if query.method in methods), None)
-
-
-def _page(plan: Listing, queries: Sequence[Query], orders: list[tuple[str, str, str]], find: FindKey) -> None:
-    """Limit, offset, order and cursor. `cursorBefore` reads backwards and is turned round by the caller."""
-    cursor = _first(queries, "cursorAfter", "cursorBefore")
-    plan.backwards = cursor is not None and cursor.method == "cursorBefore"
-    last = orders[-1][1] if orders and orders[-1][0] == "sequence" else "ASC"
-    chain = [order for order in orders if order[0] != "sequence"]
-    chain.append(("sequence", last, "$sequence"))
-    if cursor is not None:
-        key = find(str(cursor.values[0]))
-        if key is None:
-            raise errors.cursor_not_found(str(cursor.values[0]))
-        _after(plan, chain, key)
-    flip = {"ASC": "DESC", "DESC": "ASC"}
-    order = ", ".join(f"{column} {flip[direction] if plan.backwards else direction}" for column, direction, _ in chain)
-    limit, offset = _first(queries, "limit"), _first(queries, "offset")
-    plan.order = f"ORDER BY {order} LIMIT ? OFFSET ?"
-    plan.page_values += [
-        int(limit.values[0]) if limit else DEFAULT_LIMIT,
-        int(offset.values[0]) if offset else 0,
-    ]
-
-
-def _after(plan: Listing, chain: Sequence[tuple[str, str, str]], cursor: Key) -> None:
-    """Keys strictly beyond the cursor in the chain of orders: `a > x OR (a = x AND b > y) …`."""
-    alternatives: list[str] = []
-    equal = ""
-    held: list[object] = []
-    for column, direction, attribute in chain:
-        value = getattr(cursor, column)
-        if value is None:
-            raise errors.cursor_on_null(attribute)
-        forward = (direction == "ASC") != plan.backwards
-        alternatives.append(f"({equal}{column} {'>' if forward else '<'} ?)")
-        plan.page_values += [*held, value]
-        equal += f"{column} = ? AND "
-        held.append(value)
-    plan.page = f" AND {_any(alternatives)}"

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from reconciler.emulator import Profile, actions, auth, dates, errors, params, profile, queries, wire
+from reconciler.emulator import Profile, actions, auth, dates, errors, listing, params, profile, wire
 from tests.contract.recordings import HERE, load
 from tests.contract.replay import Report, exceptions, main, replay
 
@@ -51,7 +51,7 @@ _MUTATIONS: dict[str, tuple[object, str, Any, str]] = {
     "another message": (errors, "key_not_found", _other_message, "03-get-update/get missing"),
     "another status": (errors, "key_exists", _other_status, "02-create/same id same project"),
     "a shorter name": (params, "_LONGEST_NAME", 127, "02-create/name 128"),
-    "a smaller page": (queries, "DEFAULT_LIMIT", 4, "01-list/list by session"),
+    "a smaller page": (listing, "DEFAULT_LIMIT", 4, "01-list/list by session"),
     "a use that counts every time": (
         auth,
         "_ACCESS",
