@@ -4,8 +4,8 @@ It tells a later run that a young probation key is of a run that died here, so t
 a run elsewhere. It is a hint: whatever goes wrong with it is said once, in `warnings`, and fails no run.
 
 The rules:
-- Each run holds one file of `runs/`, in the folder `.reconciler` beside the manifest, locked (flock) for its life. The system
-  lets go of the lock however the process ends, so a free lock means that the run has ended.
+- Each run holds one file of `runs/`, in the folder `.reconciler` beside the manifest, locked (flock) for its life. The
+  system lets go of the lock however the process ends, so a free lock means that the run has ended.
 - A line is `id nonce`, appended in one write before the creation is sent. No line holds a secret.
 - A run that ended with nothing left open removes its file; what is older than eight days is removed by any run,
   because a probation key lives seven.

@@ -87,6 +87,8 @@ def _seal(fields: dict[str, object]) -> dict[str, object]:
     secret = fields.get("secret")
     if isinstance(secret, str):
         fields["secret"] = Secret(secret)
+    elif secret is not None:
+        fields["secret"] = False  # no secret, whatever it holds
     return fields
 
 

@@ -1,0 +1,21 @@
+"""Clocks for tests."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class FakeClock:
+    """The `Clock` port without waiting: sleeping moves the time at once, and is noted."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.sleeps: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
