@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from reconciler.core.delivery import bad_variable, filled, sink_of
-from reconciler.core.desired import Expiry, SinkSpec
+from reconciler.core.desired import Expiry, Never, SinkSpec
 from reconciler.core.document import Document, Path
 from reconciler.core.expiry import parse_expiry
 from reconciler.core.ids import slug
 from reconciler.core.merge import merge
+from reconciler.core.quoting import quoted
 from reconciler.core.wording import describe
 from reconciler.errors import Position, Problem
 
@@ -84,7 +84,7 @@ def compose(document: Document, environment: str, broken: Collection[Path]) -> C
     positions = dict(document.names(("keys",))) | dict(document.names(here))
     keys: list[DeclaredKey] = []
     problems = list(check_nulls(document, here, shared))
-    for name, fields in merge(shared, own).items():
+    for name, fields in merge(merge({}, shared), own).items():
         if not isinstance(fields, dict) or ("keys", name) in broken or (*here, name) in broken:
             continue
         owned = mapping(own.get(name))
@@ -104,12 +104,19 @@ def _declared(name: str, fields: dict[str, Any], layers: Mapping[str, Path], pos
         title=fields.get("name", name),
         scopes=tuple(fields["scopes"]),
         scopes_at=(*layers["scopes"], "scopes"),
-        expiry=parse_expiry(fields.get("expire", "never")),
+        expiry=_expiry(fields.get("expire", "never")),
         sinks=tuple(sink_of(sink) for sink in fields.get("deliver", ())),
         deliver_at=(*layers.get("deliver", ()), "deliver"),
         allow_sensitive=frozenset(fields.get("allow_sensitive", ())),
         position=position,
     )
+
+
+def _expiry(text: str) -> Expiry:
+    try:
+        return parse_expiry(text)
+    except ValueError:
+        return Never()  # reported where its layer writes it; the keys are composed to find what else is wrong
 
 
 def _no_scopes(document: Document, path: Path) -> Problem:
@@ -136,11 +143,11 @@ def _meetings(document: Document, environment: str, keys: Collection[DeclaredKey
             place = (*key.deliver_at, index)
             # The project is the same for every key of the environment; the id differs where the slug does.
             known = {"environment": environment, "name": key.name, "project": "project", "id": f"{key.slug}."}
-            sink = filled(written, known.__getitem__, PurePath())
+            sink = filled(written, known.__getitem__, "")
             if (variable := bad_variable(sink)) is not None:
                 yield variable_problem(document, place, variable)
             if sink in sinks:
-                yield _same_sink(document, place, sinks[sink], key.name)
+                yield _same_sink(document.position(place), sink, sinks[sink], key.name)
             sinks.setdefault(sink, key.name)
 
 
@@ -148,17 +155,16 @@ def variable_problem(document: Document, place: Path, variable: str) -> Problem:
     """A dotenv variable that is none once its placeholders are filled in."""
     return Problem(
         position=document.position(place),
-        message=f'{describe(place)}: "{variable}" cannot be the name of a variable',
+        message=f"{describe(place)}: {quoted(variable)} cannot be the name of a variable",
         hint="letters, digits and underscores only: leave placeholders with other characters to the path",
     )
 
 
-def _same_sink(document: Document, place: Path, first: str, second: str) -> Problem:
-    twice = first == second
-    message = (
-        f'key "{second}" is delivered to one place twice'
-        if twice
-        else f'keys "{first}" and "{second}" are delivered to the same place'
-    )
-    hint = "leave one out" if twice else "give each its own path or variable; {name} stands for the key's name"
-    return Problem(position=document.position(place), message=message, hint=hint)
+def _same_sink(position: Position, sink: SinkSpec, first: str, second: str) -> Problem:
+    place = ", ".join(f"{name} {quoted(value)}" for name, value in sink.options)
+    if first == second:
+        message, hint = f'key "{second}" is delivered to one place twice: {place}', "leave one out"
+    else:
+        message = f'keys "{first}" and "{second}" are delivered to one place: {place}'
+        hint = "give each its own path or variable; {name} in the path stands for the key's name"
+    return Problem(position=position, message=message, hint=hint)

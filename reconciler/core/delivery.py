@@ -19,15 +19,17 @@ def sink_of(written: Mapping[str, Mapping[str, Any]]) -> SinkSpec:
     return SinkSpec(kind=kind, options=tuple(sorted(options.items())))
 
 
-def filled(sink: SinkSpec, value_of: Callable[[str], str], folder: PurePath) -> SinkSpec:
-    """The sink with its placeholders replaced and its path seen from where the command runs."""
-    return SinkSpec(
-        kind=sink.kind,
-        options=tuple(
-            (name, str(folder / fill(text, value_of)) if name == "path" else fill(text, value_of))
-            for name, text in sink.options
-        ),
-    )
+def filled(sink: SinkSpec, value_of: Callable[[str], str], folder: str) -> SinkSpec:
+    """The sink with its placeholders replaced, and its path joined to the manifest's folder."""
+    options = []
+    for name, template in sink.options:
+        text = fill(template, value_of)
+        options.append((name, _joined(folder, text) if name == "path" else text))
+    return SinkSpec(kind=sink.kind, options=tuple(options))
+
+
+def _joined(folder: str, path: str) -> str:
+    return str(PurePath(folder, path))
 
 
 def bad_variable(sink: SinkSpec) -> str | None:

@@ -18,8 +18,10 @@ from reconciler.errors import Position, Problem
 Path = tuple[str | int, ...]
 """The way to a value: names of fields and indices of items from the root, `()` being the whole document."""
 
-_COLUMN_BITS = 32
-_COLUMN_MASK = (1 << _COLUMN_BITS) - 1
+COLUMN_BITS = 32
+"""A packed place is the line shifted by these bits, and the column, both counted from 0."""
+
+_COLUMN_MASK = (1 << COLUMN_BITS) - 1
 
 
 class Blank(Enum):
@@ -32,14 +34,9 @@ BLANK = Blank.BLANK
 """What stands for a value that the author left out; the reader has reported it already."""
 
 
-def pack(line: int, column: int) -> int:
-    """A line and a column, both counted from 0, in one number of 64 bits."""
-    return line << _COLUMN_BITS | column
-
-
 def unpack(place: int, file: str) -> Position:
     """The position that a packed place in a file stands for."""
-    return Position(file=file, line=(place >> _COLUMN_BITS) + 1, column=(place & _COLUMN_MASK) + 1)
+    return Position(file=file, line=(place >> COLUMN_BITS) + 1, column=(place & _COLUMN_MASK) + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

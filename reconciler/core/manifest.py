@@ -16,7 +16,7 @@ from reconciler.core.addresses import COMPLAINTS
 from reconciler.core.composition import DeclaredKey, check_nulls, compose, mapping
 from reconciler.core.desired import CredentialSpec
 from reconciler.core.document import Document, Path
-from reconciler.core.layer_check import Judge, check_key, check_scope
+from reconciler.core.layer_check import Judge, LayerCheck
 from reconciler.core.schema_check import violations
 from reconciler.core.scopes import Catalogue, Fault, Vocabulary
 from reconciler.core.variables import is_malformed, mentions
@@ -70,17 +70,12 @@ def parse(document: Document, schema: Mapping[str, Any], catalogue: Catalogue | 
     broken: set[Path] = set()
     for error in violations(schema, document.data, _REPEATED):
         problems += violation_problems(document, error)
-        if error.keyword != "additionalProperties":
-            broken |= _with_parents(error.path)
+        broken |= {error.path[:length] for length in range(len(error.path) + 1)}
     manifest, more = _assemble(document, broken, _judge(catalogue))
     problems += more
     if problems or manifest is None:
         raise ManifestError(dict.fromkeys(problems))
     return manifest
-
-
-def _with_parents(path: Path) -> set[Path]:
-    return {path[:length] for length in range(len(path) + 1)}
 
 
 def _judge(catalogue: Catalogue | None) -> Judge:
@@ -99,7 +94,12 @@ def _judge(catalogue: Catalogue | None) -> Judge:
 def _assemble(document: Document, broken: Collection[Path], judge: Judge) -> tuple[Manifest | None, list[Problem]]:
     data = mapping(document.data)
     written = mapping(data.get("environments"))
-    problems = list(_check_layers(document, broken, judge))
+    problems: list[Problem] = []
+    layer = LayerCheck(document=document, broken=broken, sets=mapping(data.get("scope_sets")), judge=judge)
+    for name, entries in layer.sets.items():
+        problems += layer.scopes(("scope_sets", name), entries)
+    for path, key in _layers(data):
+        problems += layer.key(path, key)
     problems += check_nulls(document, ("keys",), {})
     environments: dict[str, Environment] = {}
     positions = dict(document.names(("environments",)))
@@ -134,24 +134,15 @@ def _environment(
     )
 
 
-def _check_layers(document: Document, broken: Collection[Path], judge: Judge) -> Iterator[Problem]:
-    data = mapping(document.data)
-    sets = mapping(data.get("scope_sets"))
-    for name, entries in sets.items():
-        path: Path = ("scope_sets", name)
-        if path not in broken:
-            for index, entry in enumerate(entries):
-                yield from check_scope(document, (*path, index), entry, sets, judge)
-    layers: list[Path] = [("keys",)]
-    layers += [("environments", name, "keys") for name in mapping(data.get("environments"))]
-    for layer in layers:
-        keys: Any = data
-        for step in layer:
-            keys = mapping(keys).get(str(step))
+def _layers(data: Mapping[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every key as each layer writes it."""
+    layers: list[tuple[Path, Any]] = [(("keys",), data.get("keys"))]
+    for name, fields in mapping(data.get("environments")).items():
+        layers.append((("environments", name, "keys"), mapping(fields).get("keys")))
+    for layer, keys in layers:
         for name, key in mapping(keys).items():
-            path = (*layer, name)
-            if path not in broken and isinstance(key, dict):
-                yield from check_key(document, path, key, sets, judge)
+            if isinstance(key, dict):
+                yield (*layer, name), key
 
 
 def _check_addresses(

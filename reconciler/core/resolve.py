@@ -12,8 +12,9 @@ from reconciler.core.desired import Connection, CredentialSpec, Desired, Desired
 from reconciler.core.document import Path
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.manifest import Environment, Manifest
+from reconciler.core.quoting import one_of, quoted
 from reconciler.core.scopes import MAX_SCOPES, Catalogue, Grants, Vocabulary
-from reconciler.core.suggest import did_you_mean, one_of
+from reconciler.core.suggest import did_you_mean
 from reconciler.core.variables import expand, mentions, unset
 from reconciler.core.wording import describe
 from reconciler.errors import ManifestError, Problem, UsageError
@@ -65,9 +66,10 @@ def resolve(
     lists = _ScopeLists(manifest, Vocabulary(catalogue=catalogue, server=server_scopes))
     problems: dict[Problem, None] = {}
     keys: list[DesiredKey] = []
+    folder = _folder(manifest)
     for key in declared.keys:
         grants = lists.grants(key)
-        sinks = tuple(_sink(manifest, realm, key, sink) for sink in key.sinks)
+        sinks = tuple(_sink(realm, key, sink, folder) for sink in key.sinks)
         problems |= dict.fromkeys(_key_problems(manifest, lists, key, grants, sinks))
         keys.append(_desired(realm, key, grants, sinks))
     if problems:
@@ -84,7 +86,7 @@ def resolve(
 def _environment(manifest: Manifest, name: str) -> Environment:
     if name not in manifest.by_name:
         hint = did_you_mean(name, manifest.environments) or f"it has {one_of(manifest.environments)}"
-        raise UsageError(f'{manifest.path} has no environment "{name}"', hint=hint)
+        raise UsageError(f"{manifest.path} has no environment {quoted(name)}", hint=hint)
     return manifest.by_name[name]
 
 
@@ -115,14 +117,14 @@ def _credential(manifest: Manifest, declared: Environment) -> CredentialSpec | N
     spec = declared.credential
     if spec is None or spec.source == "env":
         return spec
-    return CredentialSpec(source="file", where=str(_folder(manifest) / spec.where))
+    return CredentialSpec(source="file", where=str(PurePath(_folder(manifest), spec.where)))
 
 
-def _folder(manifest: Manifest) -> PurePath:
-    return manifest.path.parent
+def _folder(manifest: Manifest) -> str:
+    return str(manifest.path.parent)
 
 
-def _sink(manifest: Manifest, realm: Realm, key: DeclaredKey, sink: SinkSpec) -> SinkSpec:
+def _sink(realm: Realm, key: DeclaredKey, sink: SinkSpec, folder: str) -> SinkSpec:
     def value_of(placeholder: str) -> str:
         match placeholder:
             case "environment":
@@ -134,7 +136,7 @@ def _sink(manifest: Manifest, realm: Realm, key: DeclaredKey, sink: SinkSpec) ->
             case _:
                 return key_id(realm, key.slug)
 
-    return filled(sink, value_of, _folder(manifest))
+    return filled(sink, value_of, folder)
 
 
 def _desired(realm: Realm, key: DeclaredKey, grants: Grants, sinks: tuple[SinkSpec, ...]) -> DesiredKey:

@@ -75,10 +75,15 @@ def _violation(error: Any) -> Violation:
     )
 
 
+def meets(pattern: str, text: str) -> bool:
+    """Whether a text meets a pattern as JSON Schema means it."""
+    return _compiled(pattern).search(text) is not None
+
+
 def _pattern(_: Validator, pattern: str, value: Any, _schema: Keywords) -> Iterator[ValidationError]:
     from jsonschema import ValidationError
 
-    if isinstance(value, str) and not _compiled(pattern).search(value):
+    if isinstance(value, str) and not meets(pattern, value):
         yield ValidationError("the pattern is not met")
 
 
@@ -108,7 +113,8 @@ def _shapes(schema: Keywords) -> Callable[[Any], object]:
 def _classifier(schema: Keywords) -> Callable[[str], object]:
     """A function that gives two texts one class only when no keyword of the schema tells them apart."""
     keywords = list(_keywords(schema))
-    patterns = [_compiled(pattern) for pattern in {value for name, value in keywords if name == "pattern"}]
+    patterns = {value for name, value in keywords if name == "pattern"}
+    searches = [_compiled(pattern).search for pattern in patterns]
     lengths = sorted({value for name, value in keywords if name in {"minLength", "maxLength"}})
     constants = {value for name, values in keywords if name == "enum" for value in values}
     constants |= {value for name, value in keywords if name == "const"}
@@ -118,7 +124,7 @@ def _classifier(schema: Keywords) -> Callable[[str], object]:
         if text in constants:
             return text
         size = len(text)
-        met = [pattern.search(text) is not None for pattern in patterns]
+        met = [search(text) is not None for search in searches]
         return (*met, *[(size > length) - (size < length) for length in lengths])
 
     return classify

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from reconciler.core.suggest import did_you_mean, one_of
+from reconciler.core.quoting import one_of, quoted
+from reconciler.core.suggest import did_you_mean
 
 SENSITIVE = frozenset(
     {"keys.read", "keys.write", "organization.projects.keys.read", "organization.projects.keys.write"}
@@ -104,7 +105,7 @@ class Vocabulary:
             hint = "other versions of Appwrite know it: leave it out for this environment, or upgrade the server"
         else:
             hint = did_you_mean(entry, self.known) or "`reconciler scopes` lists them all"
-        return Fault(message=f'scope "{entry}" is unknown{whose}', hint=hint)
+        return Fault(message=f"scope {quoted(entry)} is unknown{whose}", hint=hint)
 
     def _glob(self, glob: str) -> frozenset[str] | Fault:
         pattern = re.compile(".*".join(map(re.escape, glob.split("*"))))
@@ -114,10 +115,10 @@ class Vocabulary:
         if granted:
             return granted
         if not matched:
-            return Fault(message=f'"{glob}" matches no scope', hint="`reconciler scopes` lists them all")
+            return Fault(message=f"{quoted(glob)} matches no scope", hint="`reconciler scopes` lists them all")
         if usable:
-            return Fault(message=f'"{glob}" matches no scope that this server knows')
+            return Fault(message=f"{quoted(glob)} matches no scope that this server knows")
         return Fault(
-            message=f'"{glob}" matches only scopes that a glob never grants: sensitive or deprecated ones',
-            hint=f"name what you mean: {one_of(sorted(matched))}",
+            message=f"{quoted(glob)} matches only scopes that a glob never grants: sensitive or deprecated ones",
+            hint=f"name what you mean, {one_of(sorted(matched))}",
         )

@@ -12,6 +12,8 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 def unknown_placeholders(template: str) -> list[str]:
     """The names between braces that mean nothing, in order."""
+    if "{" not in template:
+        return []
     return [name for name in _PLACEHOLDER.findall(template) if name not in PLACEHOLDERS]
 
 

@@ -6,16 +6,18 @@ it is and what it was. A value is quoted only where no secret can have strayed: 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from reconciler.core.document import BLANK, Document, Path
-from reconciler.core.schema_check import Violation
+from reconciler.core.quoting import quoted
+from reconciler.core.schema_check import Violation, meets
 from reconciler.core.suggest import did_you_mean
 from reconciler.errors import Problem
 
+_ZONELESS = re.compile(r"\d{4}-\d\d-\d\d([Tt ][\d:.]+)?")
 _UNQUOTED = frozenset({"credential", "endpoint"})
-_MAX_QUOTED = 60
 _TYPES = {"object": "a mapping", "array": "a list", "string": "text", "boolean": "true or false"}
 
 
@@ -67,14 +69,14 @@ def _dotted(steps: Path) -> str:
 
 def _unknown_fields(document: Document, path: Path, error: Violation) -> Iterator[Problem]:
     known = error.schema["properties"]
-    unused = sorted(known.keys() - error.value.keys())
+    unused = known.keys() - error.value.keys()
     for name in error.value.keys() - known.keys():
         hint = did_you_mean(name, unused)
         if not hint:
             hint = f"this version of reconciler does not know it; it knows {', '.join(known)}"
         yield Problem(
             position=document.position((*path, name)),
-            message=f'unknown field "{name}" in {describe(path)}',
+            message=f"unknown field {quoted(name)} in {describe(path)}",
             hint=hint,
         )
 
@@ -95,7 +97,7 @@ def _bad_name(document: Document, path: Path, error: Violation) -> Problem:
     kind = {"keys": "a key", "environments": "an environment", "scope_sets": "a scope set"}[str(path[-1])]
     return Problem(
         position=document.position((*path, error.value)),
-        message=f"{_quoted(error.value)} cannot be the name of {kind}",
+        message=f"{quoted(error.value)} cannot be the name of {kind}",
         hint=f"it {error.schema['errorMessage']}",
     )
 
@@ -105,7 +107,7 @@ def _wrong_type(document: Document, path: Path, error: Violation) -> Problem:
     wanted = expected if isinstance(expected, str) else expected[0]
     hint = ""
     if wanted == "string" and isinstance(error.value, (bool, int, float)):
-        hint = "put it in quotes"
+        hint = _hint_for_number(error)
     elif wanted == "array" and isinstance(error.value, str):
         hint = "put it in brackets: [ ]"
     elif "errorMessage" in error.schema:
@@ -119,9 +121,17 @@ def _wrong_type(document: Document, path: Path, error: Violation) -> Problem:
 
 def _wrong_value(document: Document, path: Path, error: Violation) -> Problem:
     value, hint = error.value, ""
-    shown = f", not {_quoted(value)}" if _may_be_shown(path, value) else ""
     if path[-2:-1] == ("scopes",) and isinstance(value, str) and value[:1] in {"+", "-"}:
-        hint = "write the whole list: this version does not know entries that add to or take from the shared key's"
+        return Problem(
+            position=document.position(path),
+            message=f"{describe(path)} begins with {value[:1]}, which this version of reconciler does not know",
+            hint="write the whole list: it replaces the shared key's",
+        )
+    shown = f", not {quoted(value)}" if _may_be_shown(path, value) else ""
+    if isinstance(value, str) and value.startswith("$"):
+        hint = "a variable is written ${VAR}"
+    if path[-1:] == ("expire",) and _ZONELESS.fullmatch(str(value)):
+        hint = "add the zone: T00:00:00Z after a date, Z or such as +02:00 after a time"
     return Problem(
         position=document.value_position(path),
         message=f"{describe(path)} {error.schema['errorMessage']}{shown}",
@@ -133,9 +143,10 @@ def _may_be_shown(path: Path, value: Any) -> bool:
     return isinstance(value, (str, int, float)) and not _UNQUOTED.intersection(path)
 
 
-def _quoted(value: Any) -> str:
-    text = str(value)
-    return f'"{text[:_MAX_QUOTED]}…"' if len(text) > _MAX_QUOTED else f'"{text}"'
+def _hint_for_number(error: Violation) -> str:
+    if meets(error.schema.get("pattern", ""), str(error.value)):
+        return "put it in quotes"
+    return f"it {error.schema['errorMessage']}"
 
 
 def _kind(value: Any) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from reconciler.core.document import Document
+from reconciler.core.document import BLANK, Document
 from reconciler.edge.yaml_builder import Builder, Unreadable
 from reconciler.errors import ManifestError, Position, Problem
 
@@ -29,15 +29,14 @@ def from_text(text: str, path: Path) -> Document:
     builder = Builder(str(path))
     loader = yaml.CSafeLoader(text)
     try:
-        while (event := loader.get_event()) is not None:
-            builder.feed(event)
+        builder.consume(iter(loader.get_event, None))
     except Unreadable as error:
         raise ManifestError([*builder.problems, error.problem]) from None
     except yaml.YAMLError as error:
         raise ManifestError([*builder.problems, _syntax(text, path, error)]) from None
     finally:
         loader.dispose()
-    if not builder.documents:
+    if not builder.documents or builder.root is BLANK:
         raise _refuse(path, "the file is empty", "`reconciler init` writes a manifest to start from")
     return Document(path=path, data=builder.root, problems=tuple(builder.problems), marks=builder.marks)
 
@@ -83,8 +82,8 @@ def _syntax(text: str, path: Path, error: yaml.YAMLError) -> Problem:
         return Problem(position=_after(path, before), message=message)
     mark, start = error.problem_mark, error.context_mark
     message = f"not valid YAML: {error.problem}"
-    if error.context:
-        message += f" {error.context}" + (f" that starts at line {start.line + 1}" if start else "")
+    if error.context and start is not None and start.line != mark.line:
+        message += f" {error.context} that starts at line {start.line + 1}"
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     position = Position(file=str(path), line=mark.line + 1, column=mark.column + 1)

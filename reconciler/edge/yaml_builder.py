@@ -1,4 +1,4 @@
-"""Turns libyaml's events into plain data and packed positions, one event at a time, without recursion.
+"""Turns libyaml's events into plain data and packed positions, without recursion.
 
 Bounds: aliases may add a million values, and nesting may go 50 deep; both far beyond any manifest, and far below what
 hurts. A name that stands twice in one mapping keeps its first value. Own fields of a mapping win over those that `<<`
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
 
-from reconciler.core.document import BLANK, pack, unpack
+from reconciler.core.document import BLANK, COLUMN_BITS, unpack
+from reconciler.core.quoting import quoted
 from reconciler.errors import Problem
 
 MAX_DEPTH = 50
@@ -53,7 +54,7 @@ class _Open:
 
 
 class Builder:
-    """Eats events with `feed`; afterwards `root`, `marks` and `problems` are what the document says."""
+    """Takes events with `consume`; afterwards `root`, `marks` and `problems` are what the document says."""
 
     def __init__(self, file: str) -> None:
         self.root: Any = None
@@ -76,11 +77,13 @@ class Builder:
             yaml.DocumentStartEvent: self._document,
         }
 
-    def feed(self, event: yaml.Event) -> None:
-        """Take the next event; raises Unreadable."""
-        take = self._takers.get(type(event))
-        if take is not None:  # else the end of the document, or either end of the stream
-            take(event)
+    def consume(self, events: Iterable[yaml.Event]) -> None:
+        """Take every event of a stream; raises Unreadable, and whatever the stream raises."""
+        takers = self._takers
+        for event in events:
+            take = takers.get(type(event))
+            if take is not None:  # else the end of the document, or either end of the stream
+                take(event)
 
     def _document(self, event: yaml.Event) -> None:
         self.documents += 1
@@ -123,14 +126,14 @@ class Builder:
         if top is None or top.name is None:
             self._report(place, "a blank value", "write the value, or leave the entry out")
         else:
-            message = f'a blank value for "{top.name}"'
+            message = f"a blank value for {quoted(top.name)}"
             self._report(top.name_place, message, "write a value; write null to remove what is inherited")
 
     def _name(self, top: _Open, name: str, place: int) -> None:
         top.name, top.name_place = name, place
         top.dropping = name in top.container or (name == _MERGE and top.merged is not None)
         if top.dropping:
-            self._report(place, f'"{name}" stands here twice', "keep one of the two, or rename one")
+            self._report(place, f"{quoted(name)} stands here twice", "keep one of the two, or rename one")
 
     def _put(self, value: Any, place: int) -> None:
         if not self._open:
@@ -215,4 +218,5 @@ class Builder:
 
 def _place(event: yaml.Event) -> int:
     mark: Any = event.start_mark  # events that a parser made always have one
-    return pack(mark.line, mark.column)
+    place: int = mark.line << COLUMN_BITS | mark.column
+    return place

@@ -1,0 +1,26 @@
+"""How messages repeat what somebody wrote: short, and never a secret that was pasted into the wrong place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from reconciler.core.secret import REDACTED
+
+_MAX = 60
+_SECRET = re.compile(r"(standard|organization|account|ephemeral|dynamic)_[A-Za-z0-9._-]{12,}|[0-9a-f]{64,}")
+"""What Appwrite's credentials look like: a kind and a long rest, or the bare hexadecimal of old keys."""
+
+
+def quoted(value: object) -> str:
+    """The text in quotes, its end cut off where it is long; `(secret)` where it looks like a credential."""
+    text = str(value)
+    if _SECRET.search(text):
+        return REDACTED
+    return f'"{text[:_MAX]}…"' if len(text) > _MAX else f'"{text}"'
+
+
+def one_of(words: Iterable[str]) -> str:
+    """`"a", "b" or "c"`, in the order given."""
+    *most, last = map(quoted, words)
+    return f"{', '.join(most)} or {last}" if most else last

@@ -1,0 +1,124 @@
+"""Laws of the way from a manifest to what is desired."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from reconciler.core.desired import Desired
+from reconciler.core.manifest import parse
+from reconciler.core.merge import merge
+from reconciler.core.resolve import connection, resolve
+from reconciler.core.schema_check import violations
+from reconciler.edge.documents import from_text
+from reconciler.edge.resources import schema, shipped_catalogue
+from reconciler.errors import ManifestError
+
+SCHEMA = schema("manifest")
+CATALOGUE = shipped_catalogue()
+FILE = Path("keys.yaml")
+
+scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["", "x", "90d", "users.read", "*", "@s"])
+anything: st.SearchStrategy[Any] = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "scopes", "expire", "dotenv", "path", "x"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+entries = st.sampled_from([*sorted(CATALOGUE.known)[:12], "databases.*", "*.write", "@set"])
+keys = st.fixed_dictionaries(
+    {"scopes": st.lists(entries, max_size=5)},
+    optional={
+        "name": st.text(st.characters(codec="utf-8", categories=["L", "Nd", "P", "Zs"]), min_size=1, max_size=20),
+        "expire": st.sampled_from(["never", "90d", "2031-01-01T00:00:00+02:00"]),
+    },
+)
+key_maps = st.dictionaries(st.sampled_from(["a", "b", "C.1", "d-d", "E"]), keys, max_size=5)
+
+
+def manifest(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    environment = {"endpoint": "emulator", "project": "p", "keys": own}
+    sets = {"set": ["rows.read", "files.*"]}
+    return {"version": 1, "owner": "o", "scope_sets": sets, "keys": shared, "environments": {"e": environment}}
+
+
+def desired(data: dict[str, Any]) -> Desired:
+    declared = parse(from_text(json.dumps(data, ensure_ascii=False), FILE), SCHEMA, CATALOGUE)
+    return resolve(declared, connection(declared, "e", {}), catalogue=CATALOGUE, server_scopes=None)
+
+
+def told(wanted: Desired) -> list[tuple[object, ...]]:
+    return [(key.address, key.slug, key.name, key.scopes, key.expiry, key.from_globs) for key in wanted.keys]
+
+
+@given(anything, anything)
+def test_a_merge_patch_leaves_no_null_and_wins_over_the_base(base: Any, patch: Any) -> None:
+    merged = merge(base, patch)
+    if not isinstance(patch, dict):
+        assert merged == patch
+        return
+    for name, value in patch.items():
+        assert (name not in merged) if value is None else merge(merged[name], value) == merged[name]
+    for name in merged.keys() - patch.keys():
+        assert merged[name] == base[name]
+
+
+@given(key_maps, key_maps)
+def test_the_order_of_keys_and_of_scopes_means_nothing(shared: dict[str, Any], own: dict[str, Any]) -> None:
+    def turned(written: dict[str, Any]) -> dict[str, Any]:
+        return {name: key | {"scopes": key["scopes"][::-1]} for name, key in reversed(written.items())}
+
+    assert told(desired(manifest(shared, own))) == told(desired(manifest(turned(shared), turned(own))))
+
+
+@given(key_maps, key_maps)
+def test_a_shared_key_is_the_same_as_one_written_in_each_environment(
+    shared: dict[str, Any], own: dict[str, Any]
+) -> None:
+    assert told(desired(manifest(shared, own))) == told(desired(manifest({}, merge(shared, own))))
+
+
+@given(key_maps)
+def test_what_is_desired_holds_only_scopes_that_exist_and_no_glob_or_set(own: dict[str, Any]) -> None:
+    for key in desired(manifest({}, own)).keys:
+        assert key.scopes <= CATALOGUE.known
+        assert key.from_globs <= key.scopes - CATALOGUE.deprecated.keys()
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "-c", "d d"]), anything, max_size=4))
+def test_shapes_change_nothing_in_what_the_schema_finds(written: dict[str, Any]) -> None:
+    data = manifest(written, {})
+    plain = Draft202012Validator(SCHEMA)
+    expected = {(tuple(error.absolute_path), error.validator) for error in plain.iter_errors(data)}
+    found = {(error.path, error.keyword) for error in violations(SCHEMA, data, {"#/$defs/key", "#/$defs/keyName"})}
+    assert found == expected
+
+
+@given(anything)
+def test_whatever_a_document_holds_it_is_a_manifest_or_a_list_of_problems(data: Any) -> None:
+    for text in (json.dumps(data), json.dumps(manifest(data, data))):
+        try:
+            parse(from_text(text, FILE), SCHEMA, CATALOGUE)
+        except ManifestError as error:
+            assert error.problems  # noqa: PT017 -- either end is right, a third is not
+
+
+@given(st.text(max_size=60))
+def test_whatever_a_file_holds_it_is_read_or_refused(text: str) -> None:
+    try:
+        from_text(text.encode("utf-8", "replace").decode(), FILE)
+    except ManifestError as error:
+        assert error.problems[0].position.line <= text.count("\n") + text.count("\r") + 2  # noqa: PT017
+
+
+@given(anything)
+def test_json_is_read_as_what_it_says(data: Any) -> None:
+    if data is not None:
+        assert from_text(json.dumps({"data": data}), FILE).data == {"data": data}
