@@ -12,7 +12,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from tests.contract.recordings import Reply
+from tests.contract.recorded import Reply
 
 _TIME = re.compile(r'("(?:\$createdAt|\$updatedAt|accessedAt)":)"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00)"')
 _SECRET = re.compile(r'"standard_(?:<hex:256>|[0-9a-f]{256})"')

@@ -25,7 +25,7 @@ import httpx
 
 from reconciler.emulator import Emulator, Profile
 from tests.contract.matching import Matcher, masked
-from tests.contract.recordings import HERE, Call, Entry, Reply, load
+from tests.contract.recorded import HERE, Call, Entry, Reply, load
 
 _KEYS = "/v1/project/keys"
 _KEY = re.compile(r"<KEY:([^>]+)>")

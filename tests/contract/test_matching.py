@@ -3,7 +3,7 @@
 import json
 
 from tests.contract.matching import Matcher
-from tests.contract.recordings import Reply
+from tests.contract.recorded import Reply
 
 _BEFORE, _AFTER = "2026-11-23T11:51:03.491+00:00", "2026-11-23T11:51:03.570+00:00"
 _NOW, _LATER = "2030-01-01T00:00:00.001+00:00", "2030-01-01T00:00:00.002+00:00"

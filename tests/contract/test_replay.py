@@ -1,5 +1,6 @@
 """The emulator answers as the recorded servers did, and the replay would notice if it did not."""
 
+import json
 from dataclasses import replace as but
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from reconciler.emulator import Profile, actions, auth, dates, errors, listing, params, profile, wire
-from tests.contract.recordings import HERE, load
+from tests.contract.recorded import HERE, load
 from tests.contract.replay import Report, exceptions, main, replay
 
 pytestmark = pytest.mark.anyio
@@ -115,3 +116,20 @@ def test_the_command_fails_on_a_mismatch_that_is_not_listed(tmp_path: Path, caps
 
     assert main([str(tmp_path), "--profile", "main"]) == 1
     assert "status 201 for 200" in capsys.readouterr().out
+
+
+async def test_a_recording_with_all_its_headers_is_read_as_well(tmp_path: Path) -> None:
+    headers = [["Content-Type", "text/plain"], ["Date", "Mon, 23 Nov 2026 11:51:03 GMT"]]
+    response = {"status": 200, "headers": headers, "body": '{"version":"1.9.6"}'}
+    item = {
+        "label": "version",
+        "request": {"method": "GET", "path": "/v1/health/version", "headers": {}, "body": None},
+        "response": response,
+    }
+    (tmp_path / "00-open.json").write_text(json.dumps({"items": [item]}))
+
+    report = await replay(load(tmp_path), "main")
+
+    assert [line.difference for line in report.mismatches] == [
+        "content type application/json; charset=UTF-8 for text/plain"
+    ]

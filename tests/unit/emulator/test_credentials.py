@@ -97,6 +97,13 @@ async def test_a_session_comes_in_any_of_its_three_headers(
     assert (await anyone.get(_KEYS, headers=headers)).status_code == 200
 
 
+@pytest.mark.parametrize("cookies", ["{", "[]", '{"a_session_console":1}'])
+async def test_fallback_cookies_of_another_shape_are_no_session(anyone: httpx.AsyncClient, cookies: str) -> None:
+    headers = {"X-Appwrite-Project": "shop", "X-Appwrite-Mode": "admin", "X-Fallback-Cookies": cookies}
+
+    assert _error(await anyone.get(_KEYS, headers=headers)) == (401, "general_unauthorized_scope")
+
+
 async def test_an_organization_key_creates_in_its_own_projects_only(
     emulator: Emulator, anyone: httpx.AsyncClient
 ) -> None:

@@ -94,13 +94,14 @@ async def test_pages_by_cursor_show_every_key_once(owner: httpx.AsyncClient) -> 
     ("query", "status", "message"),
     [
         (_query("equal", "expire", "soon"), 400, 'Query value is invalid for attribute "expire"'),
+        (_query("equal", "expire", "0001-01-01"), 400, 'Query value is invalid for attribute "expire"'),
         (_query("between", "name", "a"), 400, "Between queries require exactly two values."),
         (_query("equal", "name", *["n"] * 501), 400, "greater than 500 values: name"),
         (_query("limit", "", "many"), 400, "Invalid limit: Value must be a valid number"),
         (_query("search", "name", "a"), 500, "Server Error"),
         (_query("or", "", "a"), 501, "The emulator does not know the query method 'or'."),
     ],
-    ids=lambda value: str(value)[:40],
+    ids=lambda value: str(value)[:80],
 )
 async def test_what_the_server_refuses(
     owner: httpx.AsyncClient, query: dict[str, Any], status: int, message: str
@@ -111,7 +112,9 @@ async def test_what_the_server_refuses(
     assert message in response.json()["message"]
 
 
-@pytest.mark.parametrize("text", ["[1]", '{"method":1}', '{"method":"equal","attribute":[]}', "3"])
+@pytest.mark.parametrize(
+    "text", ["[1]", '{"method":1}', '{"method":"equal","attribute":[]}', '{"method":"limit","values":1}', "3"]
+)
 async def test_a_query_of_another_shape_is_refused(owner: httpx.AsyncClient, text: str) -> None:
     response = await owner.get(_KEYS, params={"queries[]": text})
 

@@ -1,6 +1,7 @@
 """What the key routes do beyond the recordings: forms, formats, headers, and the ways in past the API."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -113,6 +114,25 @@ async def test_line_separators_are_escaped_and_other_characters_left(owner: http
     response = await owner.post(_KEYS, json=body)
 
     assert '"name":"ü\\/\\u2028\\u2029"' in response.text
+
+
+async def test_a_client_that_leaves_before_its_body_is_whole_changes_nothing(emulator: Emulator) -> None:
+    async def leave() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def refuse(message: object) -> None:
+        raise AssertionError(f"nobody is there for {message}")
+
+    with pytest.raises(Dropped):
+        await emulator.app({"type": "http", "method": "POST", "path": _KEYS, "headers": []}, leave, refuse)
+
+
+async def test_other_protocols_than_http_are_refused(emulator: Emulator) -> None:
+    async def never(*_: object) -> Any:
+        raise AssertionError("nothing is read or written")
+
+    with pytest.raises(RuntimeError, match="HTTP only, not lifespan"):
+        await emulator.app({"type": "lifespan"}, never, never)
 
 
 async def test_a_page_of_an_unknown_route_is_html_even_for_clients_of_json(owner: httpx.AsyncClient) -> None:

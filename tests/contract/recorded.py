@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +78,14 @@ def _call(request: dict[str, Any]) -> Call:
 
 
 def _reply(reply: dict[str, Any]) -> Reply:
-    at = reply.get("at")
+    """A reply with all its headers, as recorders write it, or with the two that matter, as kept here."""
+    headers = {name.lower(): value for name, value in reply.get("headers", [])}
+    date = headers.get("date")
+    at = reply.get("at") or (parsedate_to_datetime(date).isoformat() if date else None)
     return Reply(
         status=reply["status"],
         body=reply["body"] or "",
-        type=reply.get("type"),
+        type=reply.get("type", headers.get("content-type")),
         at=datetime.fromisoformat(at) if at else None,
     )
 
