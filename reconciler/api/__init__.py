@@ -73,7 +73,7 @@ def validate(path: Path, environments: Iterable[str], variables: Mapping[str, st
     """
     catalogue = shipped_catalogue()
     manifest = parse(documents.read(path), schema("manifest"), catalogue)
-    named = tuple(environments)
+    named = tuple(dict.fromkeys(environments))
     warnings: list[str] = []
     for name in named or manifest.environments:
         missing = () if named else unset_variables(manifest, name, variables)
@@ -161,7 +161,7 @@ async def connect(
     clock: Clock | None = None,
     entropy: random.Random | None = None,
 ) -> AsyncIterator[Reconciler]:
-    """Connect the named environments, or all of them: reads variables and credentials, calls no server yet."""
+    """Connect the named environments, each once, or all: reads variables and credentials, calls no server yet."""
     clock, entropy = clock or SystemClock(), entropy or random.SystemRandom()
     async with AsyncExitStack() as stack:
         wiring = Wiring(
@@ -173,5 +173,5 @@ async def connect(
             clock=clock,
             entropy=entropy,
         )
-        sites = wiring.sites(tuple(environments) or manifest.environments)
+        sites = wiring.sites(tuple(dict.fromkeys(environments)) or manifest.environments)
         yield Reconciler(folder=wiring.folder, sites=sites, parallelism=parallelism, clock=clock, entropy=entropy)
