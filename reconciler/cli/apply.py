@@ -45,7 +45,7 @@ def apply(
 ) -> None:
     """Make the live keys as declared, and deliver new secrets.
 
-    Shows the plan and asks first. Exits 3 where something is left to do: run it again.
+    Shows the plan on stderr and asks first. Exits 3 where something is left to do: run it again.
     """
     from reconciler.core.guards import Allowances
 

@@ -36,9 +36,9 @@ environments:
 @click.command()
 @options.file
 def init(file: Path) -> None:
-    """Write a first manifest that works at once, with the built-in emulator.
+    """Write a first manifest, which works at once.
 
-    Never overwrites a file.
+    It begins with the built-in emulator and has a place for a server of yours. Never overwrites a file.
     """
     owner = re.sub(r"[^a-z0-9]+", "-", file.absolute().parent.name.lower()).strip("-")[:40] or "team"
     try:

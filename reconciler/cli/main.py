@@ -1,7 +1,6 @@
 """The program `reconciler`, and the one place where errors become messages and exit codes.
 
-0 done or nothing to do · 1 error · 2 changes pending (plan --detailed-exitcode) · 3 apply incomplete, run it again ·
-4 refused by a guard. Commands import what is heavy when they run, so that --help is quick.
+Commands import what is heavy when they run, so that --help is quick.
 """
 
 from __future__ import annotations
@@ -36,6 +35,14 @@ def cli() -> None:
     """Infrastructure as code for the API keys of Appwrite projects.
 
     A YAML manifest declares which keys exist; plan shows what differs from the live keys, and apply makes it so.
+
+    \b
+    Exit codes:
+      0  done, or nothing to do
+      1  error: in the command, the manifest, a credential or a server
+      2  changes are pending (plan --detailed-exitcode only)
+      3  apply is incomplete: run it again
+      4  refused by a guard: nothing was changed
     """
 
 

@@ -20,7 +20,7 @@ file = click.option(
     help="The manifest.",
 )
 environments = click.option(
-    "-e", "--environment", "environments", multiple=True, metavar="NAME", help="Only this environment; repeatable."
+    "-e", "--environment", "environments", multiple=True, metavar="NAME", help="Only this environment, not all; repeatable."
 )
 output_format = click.option(
     "--format",
@@ -45,10 +45,10 @@ _allow_deletes = click.option(
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Allow N deletions in an environment where they are more than 30 % of 10 or more owned keys.",
+    help="Allow N deletions in an environment, also where they are over 30 % of its 10 or more owned keys.",
 )
 _allow_in_use = click.option(
-    "--allow-in-use", is_flag=True, help="Allow the end of a key that was used in the last 7 days."
+    "--allow-in-use", is_flag=True, help="Allow ending keys that were used in the last 7 days."
 )
 
 

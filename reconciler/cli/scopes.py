@@ -19,9 +19,10 @@ from reconciler.errors import UsageError
 @click.option("-e", "--environment", "environment", metavar="NAME", help="Ask this environment's server.")
 @options.output_format
 def scopes(glob: str, file: Path, environment: str | None, output_format: str) -> None:
-    """List the scopes that a key may have: those that ship with reconciler, or a server's own.
+    """List the scopes that a key may have.
 
-    GLOB chooses among them, such as 'databases.*' or '*.read'.
+    Those that ship with reconciler, or with -e those of a server. GLOB chooses among them, such as 'databases.*' or
+    '*.read'.
     """
     from reconciler import api
 

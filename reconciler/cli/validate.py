@@ -19,7 +19,8 @@ from reconciler.errors import ManifestError, Problem
 def validate(ctx: click.Context, file: Path, environments: tuple[str, ...], output_format: str) -> None:
     """Judge the manifest without asking any server.
 
-    Every problem is told at once, as FILE:LINE:COLUMN. Without -e a ${VAR} may be unset.
+    Tells every problem at once, as FILE:LINE:COLUMN: MESSAGE. Without -e a ${VARIABLE} may be unset; its environment
+    is then left out, with a warning.
     """
     from reconciler import api
 
