@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 picks a free one.")
-@click.option("--project", "projects", multiple=True, metavar="ID", help="Make this project, unless it is there; repeatable.")
+@click.option(
+    "--project", "projects", multiple=True, metavar="ID", help="Make this project, unless it is there; repeatable."
+)
 @click.option(
     "--profile",
     type=click.Choice(["main", "1.9.x"]),
@@ -33,7 +35,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where its keys are kept.",
 )
-@click.option("--faults", metavar="JSON", help='What is to go wrong, such as \'[{"fault": "latency", "seconds": 0.1}]\'.')
+@click.option(
+    "--faults", metavar="JSON", help='What is to go wrong, such as \'[{"fault": "latency", "seconds": 0.1}]\'.'
+)
 def emulator(
     host: str,
     port: int,

@@ -29,20 +29,26 @@ class _InOrder(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_EXIT_CODES = """\b
+Exit codes:
+  0  done, or nothing to do
+  1  error: in the command, the manifest, a credential or a server
+  2  changes are pending (plan --detailed-exitcode only)
+  3  apply is incomplete: run it again
+  4  refused by a guard: nothing was changed
+"""
+
+
+@click.group(
+    cls=_InOrder,
+    epilog=_EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="appwrite-reconciler", message="reconciler %(version)s")
 def cli() -> None:
     """Infrastructure as code for the API keys of Appwrite projects.
 
     A YAML manifest declares which keys exist; plan shows what differs from the live keys, and apply makes it so.
-
-    \b
-    Exit codes:
-      0  done, or nothing to do
-      1  error: in the command, the manifest, a credential or a server
-      2  changes are pending (plan --detailed-exitcode only)
-      3  apply is incomplete: run it again
-      4  refused by a guard: nothing was changed
     """
 
 

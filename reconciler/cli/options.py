@@ -20,7 +20,12 @@ file = click.option(
     help="The manifest.",
 )
 environments = click.option(
-    "-e", "--environment", "environments", multiple=True, metavar="NAME", help="Only this environment, not all; repeatable."
+    "-e",
+    "--environment",
+    "environments",
+    multiple=True,
+    metavar="NAME",
+    help="Only this environment, not all; repeatable.",
 )
 output_format = click.option(
     "--format",
