@@ -8,16 +8,20 @@ call, in `caller`.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import Any
 
 import httpx
 
 from reconciler.errors import UsageError
 
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+_Message = MutableMapping[str, Any]
+ASGIApp = Callable[
+    [MutableMapping[str, Any], Callable[[], Awaitable[_Message]], Callable[[_Message], Awaitable[None]]],
+    Awaitable[None],
+]
 
 _CONNECT_SECONDS = 10
 
