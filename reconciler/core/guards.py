@@ -114,7 +114,8 @@ def _sensitive(desired: Desired) -> Iterator[Refusal]:
 
 def _in_use(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
     for change in plan.changes:
-        ends = isinstance(change, Delete) or _has(change, Risk.EXPIRES_NOW)
+        # An expired key stopped working by itself.
+        ends = not change.expired if isinstance(change, Delete) else _has(change, Risk.EXPIRES_NOW)
         if ends and _has(change, Risk.IN_USE) and not allow.in_use:
             yield Refusal(
                 guard="in-use",
