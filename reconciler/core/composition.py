@@ -46,7 +46,9 @@ def mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def check_nulls(document: Document, path: Path, below: Mapping[str, Any]) -> Iterator[Problem]:
+def check_nulls(
+    document: Document, path: Path, below: Mapping[str, Any], broken: Collection[Path]
+) -> Iterator[Problem]:
     """Each null under a mapping of keys that removes nothing; `below` are the keys of the layer beneath."""
     keys: Any = document.data
     for step in path:
@@ -56,7 +58,8 @@ def check_nulls(document: Document, path: Path, below: Mapping[str, Any]) -> Ite
         if key is None and inherited is None:
             yield _vain_null(document, (*path, name))
         for field, value in mapping(key).items():
-            if value is None and mapping(inherited).get(field) is None:
+            vain = value is None and mapping(inherited).get(field) is None
+            if vain and (*path, name, field) not in broken:
                 yield _vain_null(document, (*path, name, field))
 
 
@@ -83,7 +86,7 @@ def compose(document: Document, environment: str, broken: Collection[Path]) -> C
     own = mapping(mapping(document.data["environments"][environment]).get("keys"))
     positions = dict(document.names(("keys",))) | dict(document.names(here))
     keys: list[DeclaredKey] = []
-    problems = list(check_nulls(document, here, shared))
+    problems = list(check_nulls(document, here, shared, broken))
     for name, fields in merge(merge({}, shared), own).items():
         if not isinstance(fields, dict) or ("keys", name) in broken or (*here, name) in broken:
             continue
@@ -136,7 +139,7 @@ def _meetings(document: Document, environment: str, keys: Collection[DeclaredKey
         if other != key.name:
             yield Problem(
                 position=key.position,
-                message=f'keys "{other}" and "{key.name}" would have the same id, "{key.slug}.…"',
+                message=f"keys {quoted(other)} and {quoted(key.name)} would have the same id",
                 hint="rename one of the two",
             )
         for index, written in enumerate(key.sinks):
@@ -163,8 +166,8 @@ def variable_problem(document: Document, place: Path, variable: str) -> Problem:
 def _same_sink(position: Position, sink: SinkSpec, first: str, second: str) -> Problem:
     place = ", ".join(f"{name} {quoted(value)}" for name, value in sink.options)
     if first == second:
-        message, hint = f'key "{second}" is delivered to one place twice: {place}', "leave one out"
+        message, hint = f"key {quoted(second)} is delivered to one place twice: {place}", "leave one out"
     else:
-        message = f'keys "{first}" and "{second}" are delivered to one place: {place}'
+        message = f"keys {quoted(first)} and {quoted(second)} are delivered to one place: {place}"
         hint = "give each its own path or variable; {name} in the path stands for the key's name"
     return Problem(position=position, message=message, hint=hint)

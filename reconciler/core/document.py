@@ -52,6 +52,7 @@ class Document:
     data: Any
     problems: tuple[Problem, ...] = ()
     marks: Mapping[int, Sequence[int]] = field(default_factory=dict, repr=False)
+    _orders: dict[int, dict[str, int]] = field(default_factory=dict, init=False, repr=False)
 
     def position(self, path: Path) -> Position:
         """Where a field's name or a list's item stands; of what is absent, where its nearest parent does."""
@@ -74,7 +75,7 @@ class Document:
     def _find(self, path: Path, *, of_value: bool) -> Position:
         value, place = self.data, 0
         for depth, step in enumerate(path):
-            index = _index(value, step)
+            index = self._index(value, step)
             marks = self.marks.get(id(value), ())
             if index is None or not marks:
                 break
@@ -86,10 +87,12 @@ class Document:
     def _unpack(self, place: int) -> Position:
         return unpack(place, str(self.path))
 
-
-def _index(container: Any, step: str | int) -> int | None:
-    if isinstance(container, dict):
-        return next((index for index, name in enumerate(container) if name == step), None)
-    if isinstance(container, list) and isinstance(step, int) and step < len(container):
-        return step
-    return None
+    def _index(self, container: Any, step: str | int) -> int | None:
+        if isinstance(container, list) and isinstance(step, int):
+            return step if step < len(container) else None
+        if not isinstance(container, dict):
+            return None
+        order = self._orders.get(id(container))
+        if order is None:  # kept, since ten thousand problems may lie in one mapping
+            order = self._orders[id(container)] = {name: index for index, name in enumerate(container)}
+        return order.get(str(step))

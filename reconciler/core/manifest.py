@@ -71,6 +71,7 @@ def parse(document: Document, schema: Mapping[str, Any], catalogue: Catalogue | 
     for error in violations(schema, document.data, _REPEATED):
         problems += violation_problems(document, error)
         broken |= {error.path[:length] for length in range(len(error.path) + 1)}
+        broken |= {(*error.path, name) for name in error.unknown_fields}
     manifest, more = _assemble(document, broken, _judge(catalogue))
     problems += more
     if problems or manifest is None:
@@ -100,7 +101,7 @@ def _assemble(document: Document, broken: Collection[Path], judge: Judge) -> tup
         problems += layer.scopes(("scope_sets", name), entries)
     for path, key in _layers(data):
         problems += layer.key(path, key)
-    problems += check_nulls(document, ("keys",), {})
+    problems += check_nulls(document, ("keys",), {}, broken)
     environments: dict[str, Environment] = {}
     positions = dict(document.names(("environments",)))
     for name, fields in written.items():

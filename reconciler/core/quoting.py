@@ -15,9 +15,14 @@ _SECRET = re.compile(r"(standard|organization|account|ephemeral|dynamic)_[A-Za-z
 def quoted(value: object) -> str:
     """The text in quotes, its end cut off where it is long; `(secret)` where it looks like a credential."""
     text = str(value)
-    if _SECRET.search(text):
+    if redacted(text) != text:
         return REDACTED
     return f'"{text[:_MAX]}…"' if len(text) > _MAX else f'"{text}"'
+
+
+def redacted(text: str) -> str:
+    """The text itself; `(secret)` where it looks like a credential."""
+    return REDACTED if _SECRET.search(text) else text
 
 
 def one_of(words: Iterable[str]) -> str:

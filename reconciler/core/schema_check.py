@@ -37,6 +37,13 @@ class Violation:
     schema: Keywords
     of_name: bool
 
+    @property
+    def unknown_fields(self) -> list[str]:
+        """The fields of the value that the schema does not know, where that is what the violation is about."""
+        if self.keyword != "additionalProperties":
+            return []
+        return [name for name in self.value if name not in self.schema["properties"]]
+
 
 def violations(schema: Keywords, data: Any, repeated: Collection[str]) -> Iterator[Violation]:
     """Every violation; `repeated` are the `$ref`s whose values are checked once per shape."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.core.document import BLANK, Document, Path
-from reconciler.core.quoting import quoted
+from reconciler.core.quoting import quoted, redacted
 from reconciler.core.schema_check import Violation, meets
 from reconciler.core.suggest import did_you_mean
 from reconciler.errors import Problem
@@ -46,13 +46,13 @@ def describe(path: Path) -> str:
         case ():
             return "the manifest"
         case ("environments", str(environment), "keys", str(key), *rest):
-            return f'{_inner(rest)}key "{key}" of environment "{environment}"'
+            return f"{_inner(rest)}key {quoted(key)} of environment {quoted(environment)}"
         case ("environments", str(environment), *rest):
-            return f'{_inner(rest)}environment "{environment}"'
+            return f"{_inner(rest)}environment {quoted(environment)}"
         case ("keys", str(key), *rest):
-            return f'{_inner(rest)}key "{key}"'
+            return f"{_inner(rest)}key {quoted(key)}"
         case ("scope_sets", str(name), *rest):
-            return f'{_inner(rest)}scope set "{name}"'
+            return f"{_inner(rest)}scope set {quoted(name)}"
         case _:
             return _dotted(path)
 
@@ -63,14 +63,14 @@ def _inner(steps: list[str | int]) -> str:
 
 def _dotted(steps: Path) -> str:
     """`deliver[1].dotenv.path`, items counted from 1 as people do."""
-    text = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps)
+    text = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{redacted(step)}" for step in steps)
     return f"entry {text[1:-1]}" if len(steps) == 1 and text.startswith("[") else text.removeprefix(".")
 
 
 def _unknown_fields(document: Document, path: Path, error: Violation) -> Iterator[Problem]:
     known = error.schema["properties"]
     unused = known.keys() - error.value.keys()
-    for name in error.value.keys() - known.keys():
+    for name in error.unknown_fields:
         hint = did_you_mean(name, unused)
         if not hint:
             hint = f"this version of reconciler does not know it; it knows {', '.join(known)}"

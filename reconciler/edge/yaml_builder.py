@@ -193,8 +193,9 @@ class Builder:
     def _alias(self, event: yaml.AliasEvent) -> None:
         place = _place(event)
         if event.anchor not in self._anchors:
-            hint = f'put "*{event.anchor}" in quotes where it is a glob, or define &{event.anchor} before this line'
-            self._report(place, f"there is no anchor &{event.anchor} before this alias", hint)
+            message = f"there is no anchor for the alias {quoted(f'*{event.anchor}')}"
+            hint = f"put it in quotes where it is a glob, or define {quoted(f'&{event.anchor}')} before this line"
+            self._report(place, message, hint)
             self._put(BLANK, place)
             return
         value, size = self._anchors[event.anchor]
@@ -207,7 +208,7 @@ class Builder:
 
     def _unknown_tag(self, tag: str | None, place: int) -> None:
         short = (tag or "").replace(_TAG, "!!")
-        self._report(place, f"tags such as {short} mean nothing here", "leave the tag out")
+        self._report(place, f"the tag {quoted(short)} means nothing here", "leave the tag out")
 
     def _report(self, place: int, message: str, hint: str = "") -> None:
         self.problems.append(self._problem(place, message, hint))

@@ -103,11 +103,54 @@ def test_shapes_change_nothing_in_what_the_schema_finds(written: dict[str, Any])
 
 @given(anything)
 def test_whatever_a_document_holds_it_is_a_manifest_or_a_list_of_problems(data: Any) -> None:
-    for text in (json.dumps(data), json.dumps(manifest(data, data))):
-        try:
-            parse(from_text(text, FILE), SCHEMA, CATALOGUE)
-        except ManifestError as error:
-            assert error.problems  # noqa: PT017 -- either end is right, a third is not
+    assert refusals(data)
+    refusals(manifest(data, data))
+
+
+EXAMPLE = from_text((Path(__file__).parents[2] / "examples" / "keys.yaml").read_text("utf-8"), FILE).data
+CANARY = "standard_" + "0123456789abcdef" * 16
+BLANK = '"(blank)"'
+
+
+def paths(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to every value of a document, its root first."""
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [path, *(found for step, value in inner for found in paths(value, (*path, step)))]
+
+
+def replaced(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """The document with another value at a path."""
+    if not path:
+        return value
+    if isinstance(data, dict):
+        return {name: replaced(old, path[1:], value) if name == path[0] else old for name, old in data.items()}
+    return [replaced(old, path[1:], value) if index == path[0] else old for index, old in enumerate(data)]
+
+
+def refusals(data: Any) -> str:
+    """Every problem of a document, `"(blank)"` in it standing for a value that was left out."""
+    text = json.dumps(data, ensure_ascii=False).replace(BLANK, "")
+    try:
+        declared = parse(from_text(text, FILE), SCHEMA, CATALOGUE)
+        for name in declared.environments:
+            resolve(declared, connection(declared, name, {}), catalogue=CATALOGUE, server_scopes=None)
+    except ManifestError as error:
+        return "\n".join(map(str, error.problems))
+    return ""
+
+
+@given(st.sampled_from(paths(EXAMPLE)), anything | st.just("(blank)"))
+def test_whatever_stands_in_one_place_of_a_manifest_it_is_accepted_or_refused(
+    path: tuple[Any, ...], value: Any
+) -> None:
+    told = refusals(replaced(EXAMPLE, path, value))
+    is_item = path and isinstance(path[-1], int)  # a comma at the end of a list is no blank value
+    assert told or value != "(blank)" or is_item
+
+
+@given(st.sampled_from(paths(EXAMPLE)), st.sampled_from([CANARY, [CANARY], {CANARY: CANARY}, {CANARY: None}]))
+def test_a_secret_pasted_in_any_place_is_never_repeated(path: tuple[Any, ...], value: Any) -> None:
+    assert CANARY[9:50] not in refusals(replaced(EXAMPLE, path, value))
 
 
 @given(st.text(max_size=60))

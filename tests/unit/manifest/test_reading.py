@@ -127,9 +127,9 @@ def test_an_alias_stands_for_what_its_anchor_holds() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: &x [*x]\n", "keys.yaml:1:8: there is no anchor &x before this alias"),
-        ("a: &x {<<: *x}\n", "keys.yaml:1:12: there is no anchor &x before this alias"),
-        ("a: *x\n", "keys.yaml:1:4: there is no anchor &x before this alias"),
+        ("a: &x [*x]\n", 'keys.yaml:1:8: there is no anchor for the alias "*x"'),
+        ("a: &x {<<: *x}\n", 'keys.yaml:1:12: there is no anchor for the alias "*x"'),
+        ("a: *x\n", 'keys.yaml:1:4: there is no anchor for the alias "*x"'),
         ("<<: {a: 1}\n<<: {b: 1}\n", 'keys.yaml:2:1: "<<" stands here twice'),
         ("a: 1\n'a': 2\n", 'keys.yaml:2:1: "a" stands here twice'),
         ("? {a: 1}\n: 2\n", "keys.yaml:1:3: a name must be text, not a mapping, a list or an alias"),
@@ -137,8 +137,8 @@ def test_an_alias_stands_for_what_its_anchor_holds() -> None:
         ("a: [1, 2\n", "keys.yaml:2:1: not valid YAML: did not find expected ',' or ']'"),
         ("a: b: c\n", "keys.yaml:1:5: not valid YAML: mapping values are not allowed in this context"),
         ("a: 1\n--- \nb: 1\n", "keys.yaml:2:1: the file holds more than one document"),
-        ("a: !!binary aGk=\n", "keys.yaml:1:4: tags such as !!binary mean nothing here"),
-        ("a: !!python/object/apply:os.system [ls]\n", "keys.yaml:1:4: tags such as !!python/object/apply:os.system"),
+        ("a: !!binary aGk=\n", 'keys.yaml:1:4: the tag "!!binary" means nothing here'),
+        ("a: !!python/object/apply:os.system [ls]\n", 'keys.yaml:1:4: the tag "!!python/object/apply:os.system"'),
     ],
 )
 def test_what_cannot_be_meant_is_a_problem_with_its_place(text: str, message: str) -> None:

@@ -131,9 +131,8 @@ def test_placeholders_of_sinks_are_filled_in_and_paths_start_at_the_manifest() -
     text += '      - dotenv: {path: "{environment}/../{project}-{name}-{id}.env", variable: "KEY_{name}"}\n'
     (key,) = desired(text).keys
     (sink,) = key.sinks
-    assert (
-        sink.option("path") == f"team/e/../p-ci-{key_id(Realm(owner='shop', environment='e', project='p'), 'ci')}.env"
-    )
+    generated = key_id(Realm(owner="shop", environment="e", project="p"), "ci")
+    assert sink.option("path") == f"team/e/../p-ci-{generated}.env"
     assert sink.option("variable") == "KEY_ci"
 
 
