@@ -1,7 +1,8 @@
 """The dotenv sink: one variable of a file of `NAME=value` lines.
 
 Every other line is kept byte for byte, line ends and quotes included. Of several lines with the name the last
-one counts, as for every reader of such files. `export` before the name stays.
+one counts, as for every reader of such files. `export` before the name stays. A value is quoted so that dotenv
+libraries and shells read the same, as far as one form can serve both.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from reconciler.edge.sinks import files
 from reconciler.errors import SinkError
 
 KIND = "dotenv"
+_BOM = "\ufeff"
 _BARE = re.compile(r"[A-Za-z0-9_./+=:@%-]+")
 _LINE = re.compile(r"(?P<lead>\s*)(?P<export>export\s+)?.*?(?P<end>\r?\n|\r|)", re.DOTALL)
 
@@ -32,9 +34,9 @@ class DotenvSink:
     variable: str
 
     def preflight(self) -> None:
-        """Raise SinkError where the file could not be replaced, or is not understood."""
+        """Raise SinkError where the file could not be replaced."""
         files.check_writable(self.path)
-        _bindings(self.path)
+        files.read(self.path)
 
     def read(self) -> Secret | None:
         """The variable's value now."""
@@ -44,7 +46,7 @@ class DotenvSink:
         """Set the variable, on its own line where it has none yet."""
         assignment = f"{self.variable}={_quoted(secret.reveal())}"
         with files.locked(self.path):
-            bindings = _bindings(self.path)
+            mark, bindings = _cut(self.path)
             lines = [binding.original.string for binding in bindings]
             at = _last(bindings, self.variable)
             if at is None:
@@ -53,18 +55,18 @@ class DotenvSink:
                 lines.append(f"{'' if ended else newline}{assignment}{newline}")
             else:
                 lines[at] = _reassigned(lines[at], assignment)
-            files.replace(self.path, _encode("".join(lines)))
+            files.replace(self.path, _encode(mark, lines))
 
     def remove(self) -> None:
         """Take the variable's line away."""
         with files.locked(self.path):
-            bindings = _bindings(self.path)
+            mark, bindings = _cut(self.path)
             lines = [binding.original.string for binding in bindings]
             at = _last(bindings, self.variable)
             if at is not None:
-                blank = len(lines[at]) - len(lines[at].lstrip())
-                lines[at] = lines[at][: lines[at].rfind("\n", 0, blank) + 1]
-                files.replace(self.path, _encode("".join(lines)))
+                blank = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+                lines[at] = blank[: max(blank.rfind("\n"), blank.rfind("\r")) + 1]
+                files.replace(self.path, _encode(mark, lines))
 
 
 def open_sink(spec: SinkSpec) -> DotenvSink:
@@ -94,21 +96,23 @@ def _readable_values(path: Path) -> Mapping[str, Secret] | None:
 
 
 def _values(path: Path) -> Mapping[str, Secret]:
+    _, bindings = _cut(path)
     return {
         binding.key: Secret(binding.value)
-        for binding in _bindings(path)
+        for binding in bindings
         if binding.key is not None and binding.value is not None
     }
 
 
-def _bindings(path: Path) -> list[Binding]:
-    content = files.read(path) or b""
-    text = io.StringIO(content.decode(errors="surrogateescape"), newline="")
-    return list(parse_stream(text))
+def _cut(path: Path) -> tuple[str, list[Binding]]:
+    """The file as its byte order marks, which the parser would drop, and pieces that together are the rest."""
+    content = (files.read(path) or b"").decode(errors="surrogateescape")
+    text = content.lstrip(_BOM)
+    return content[: len(content) - len(text)], list(parse_stream(io.StringIO(text, newline="")))
 
 
-def _encode(text: str) -> bytes:
-    return text.encode(errors="surrogateescape")
+def _encode(mark: str, lines: list[str]) -> bytes:
+    return "".join((mark, *lines)).encode(errors="surrogateescape")
 
 
 def _last(bindings: list[Binding], variable: str) -> int | None:
@@ -126,6 +130,9 @@ def _reassigned(line: str, assignment: str) -> str:
 def _quoted(value: str) -> str:
     if _BARE.fullmatch(value):
         return value
-    if "\n" in value or "\r" in value or "\0" in value:
-        raise SinkError("a secret of several lines does not fit in a dotenv file")
+    if not re.search(r"['\\]", value):
+        return f"'{value}'"
+    if not re.search(r"[$`]", value):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    # A shell would read this otherwise, and each form that it reads right is another value to dotenv libraries.
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -41,15 +41,17 @@ def check_writable(path: Path) -> None:
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if not folder.is_dir():
             raise SinkError(f"{folder} is not a folder", hint="name another path, or remove that file")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise SinkError(f"{folder} may not be written to", hint="give this user the right to, or name another path")
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise SinkError(
+                f"{folder} may not be read and written to", hint="give this user the right to, or name another path"
+            )
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Makes the path's folder where it is missing, and holds it against every other writer."""
     with translated(path):
-        path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        _make(path.absolute().parent)
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
@@ -57,6 +59,13 @@ def locked(path: Path) -> Iterator[None]:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those above it that are missing; mkdir itself would open the latter to everybody."""
+    for each in reversed((folder, *folder.parents)):
+        if not each.exists():
+            each.mkdir(mode=_FOLDER_MODE, exist_ok=True)
 
 
 def read(path: Path) -> bytes | None:
