@@ -30,7 +30,6 @@ _REPEATED = frozenset({"#/$defs/key", "#/$defs/keyName"})
 class Environment:
     """An environment as written, its keys composed; `endpoint`, `project` and `organization` may hold `${VAR}`."""
 
-    name: str
     endpoint: str
     project: str
     organization: str | None
@@ -109,7 +108,7 @@ def _assemble(document: Document, broken: Collection[Path], judge: Judge) -> tup
         problems += composition.problems
         problems += _check_addresses(document, name, mapping(fields), broken)
         if not broken:
-            environments[name] = _environment(name, fields, composition.keys, positions[name])
+            environments[name] = _environment(fields, composition.keys, positions[name])
     if broken:
         return None, problems
     sets = {name: tuple(entries) for name, entries in data.get("scope_sets", {}).items()}
@@ -117,14 +116,11 @@ def _assemble(document: Document, broken: Collection[Path], judge: Judge) -> tup
     return manifest, problems
 
 
-def _environment(
-    name: str, fields: Mapping[str, Any], keys: tuple[DeclaredKey, ...], position: Position
-) -> Environment:
+def _environment(fields: Mapping[str, Any], keys: tuple[DeclaredKey, ...], position: Position) -> Environment:
     credential = None
     for source, where in fields.get("credential", {}).items():
         credential = CredentialSpec(source=source, where=where)
     return Environment(
-        name=name,
         endpoint=fields["endpoint"],
         project=fields["project"],
         organization=fields.get("organization"),

@@ -127,7 +127,7 @@ class Builder:
             self._report(place, "a blank value", "write the value, or leave the entry out")
         else:
             message = f"a blank value for {quoted(top.name)}"
-            self._report(top.name_place, message, "write a value; write null to remove what is inherited")
+            self._report(top.name_place, message, "write a value, or null where it is to remove a shared key or field")
 
     def _name(self, top: _Open, name: str, place: int) -> None:
         top.name, top.name_place = name, place

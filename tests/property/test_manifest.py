@@ -36,7 +36,7 @@ entries = st.sampled_from([*sorted(CATALOGUE.known)[:12], "databases.*", "*.writ
 keys = st.fixed_dictionaries(
     {"scopes": st.lists(entries, max_size=5)},
     optional={
-        "name": st.text(st.characters(codec="utf-8", categories=["L", "Nd", "P", "Zs"]), min_size=1, max_size=20),
+        "name": st.text("aZ0 éß€𐀀\"'\\:#-{}&*!", min_size=1, max_size=6),
         "expire": st.sampled_from(["never", "90d", "2031-01-01T00:00:00+02:00"]),
     },
 )
