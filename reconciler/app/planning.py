@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from reconciler.core.desired import Desired
@@ -36,12 +36,15 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedEnvironment:
-    """An environment's plan and what it was made from, which holds secrets and stays in memory."""
+    """An environment's plan and what it was made from, which holds secrets and stays in memory.
 
-    site: Site
-    desired: Desired
-    live: Live
-    plan: EnvironmentPlan
+    Its repr is short: on Python 3.11 `asyncio.run` makes one of whatever it is about to return.
+    """
+
+    site: Site = field(repr=False)
+    desired: Desired = field(repr=False)
+    live: Live = field(repr=False)
+    plan: EnvironmentPlan = field(repr=False)
     refusals: tuple[Refusal, ...]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.core.plan import Change
@@ -32,7 +32,7 @@ class EnvironmentOutcome:
     """The results of one environment, in the order of its plan."""
 
     environment: str
-    results: tuple[Result, ...]
+    results: tuple[Result, ...] = field(repr=False)
     warnings: tuple[str, ...] = ()
 
 
