@@ -256,6 +256,12 @@ BAD = [
     Case(name="no response", server=raw(), message="gave no whole answer: it broke off", hint="run the same command"),
     Case(name="no HTTP", server=raw(b"SSH-2.0-OpenSSH_9.9\r\n"), message="does not speak HTTP", hint="whoever runs"),
     Case(
+        name="a status line that repeats the credential",
+        server=raw(f"HTTP/1.1 {CREDENTIAL}\r\n\r\n".encode()),
+        message="broke off, or does not speak HTTP$",
+        hint="whoever runs",
+    ),
+    Case(
         name="what is not gzip",
         server=reply(200, b"plain", Content_Encoding="gzip"),
         message="cannot be decompressed",

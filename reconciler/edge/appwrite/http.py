@@ -1,6 +1,6 @@
 """The HTTP client of one server.
 
-It never follows a redirect, keeps no cookie, checks certificates, and keeps connections alive.
+It keeps no cookie, checks certificates, and keeps connections alive.
 `SSL_CERT_FILE`, `HTTPS_PROXY` and their like work as everywhere. How long a call may take is decided call by
 call, in `caller`.
 """
@@ -70,7 +70,6 @@ def _open(endpoint: str, app: ASGIApp | None, parallelism: int) -> httpx.AsyncCl
         headers={"User-Agent": f"reconciler/{_version()}"},
         timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
         limits=limits,
-        follow_redirects=False,
     )
 
 

@@ -126,19 +126,21 @@ async def test_a_created_key_is_read_back_as_it_was_wanted(bench: Bench) -> None
     assert await bench.keys.get(key.id) == key
 
 
-async def test_scopes_are_sent_sorted_and_never_as_null(bench: Bench) -> None:
-    key = await bench.keys.create("ci.aaaaaaaa.g1", replace(STATE, expire=None))
+async def test_scopes_are_sent_sorted_and_every_field_always(bench: Bench) -> None:
+    scopes = ["databases.read", "files.read", "functions.write", "sessions.write", "teams.read", "users.read"]
+    wide = replace(STATE, scopes=frozenset(scopes), expire=None)
+    key = await bench.keys.create("ci.aaaaaaaa.g1", wide)
     assert json.loads(bench.between.asked[0].content) == {
         "keyId": "ci.aaaaaaaa.g1",
         "name": "CI deploy",
-        "scopes": ["functions.write", "users.read"],
+        "scopes": scopes,
         "expire": None,
     }
     assert key.expire is None
-    await bench.keys.update(key, STATE)
+    await bench.keys.update(key, replace(wide, expire=EXPIRE))
     assert json.loads(bench.between.asked[1].content) == {
         "name": "CI deploy",
-        "scopes": ["functions.write", "users.read"],
+        "scopes": scopes,
         "expire": "2027-02-03T04:05:06.789+00:00",
     }
 
@@ -359,6 +361,37 @@ async def test_the_limiter_is_free_while_a_call_waits_to_be_sent_again(bench: Be
     clock = Watching()
     await replace(keys, clock=clock).list()
     assert clock.sleeps
+
+
+async def test_no_more_calls_are_under_way_than_the_limiter_lets(bench: Bench) -> None:
+    under_way: list[int] = []
+
+    async def slow(_: httpx.Request, go: Next) -> httpx.Response:
+        under_way.append(sum(under_way[-1:]) + 1)
+        await asyncio.sleep(0.001)
+        under_way.append(under_way[-1] - 1)
+        return await go()
+
+    bench.between.faults = [("GET", slow)] * 8
+    keys = replace(bench.keys, limiter=asyncio.Semaphore(2))
+    await asyncio.gather(*(keys.get("nobodys") for _ in range(8)))
+    assert max(under_way) == 2
+
+
+async def test_a_server_that_goes_away_is_waited_for_longer_than_one_that_never_was(bench: Bench) -> None:
+    async def refused(_: httpx.Request, __: Next) -> httpx.Response:
+        raise httpx.ConnectError("refused")
+
+    sent = []
+    for _ in range(2):
+        bench.between.asked.clear()
+        bench.between.faults = [("GET", refused)] * 9
+        with pytest.raises(ServerError, match="cannot be reached"):
+            await bench.keys.list()
+        sent.append(len(bench.between.asked))
+        bench.between.faults.clear()
+        await bench.keys.list()
+    assert sent == [4, 6]
 
 
 async def test_an_endpoint_that_is_no_url_is_told() -> None:
