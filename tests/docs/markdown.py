@@ -1,4 +1,4 @@
-"""Markdown as GitHub shows it, as far as links go: which links a file has, and which anchors it offers."""
+"""Markdown as GitHub shows it: which links and fenced blocks a file has, and which anchors it offers."""
 
 import re
 from collections import Counter
@@ -27,6 +27,13 @@ def links(path: Path) -> Iterator[str]:
                 yield from _HTML_LINK.findall(token.content)
             case _:
                 pass
+
+
+def fences(path: Path) -> Iterator[tuple[str, str]]:
+    """Info string and content of each fenced block."""
+    for token in _tokens(path):
+        if token.type == "fence":
+            yield token.info.strip(), token.content
 
 
 @cache
