@@ -43,6 +43,7 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
     changes: list[Change] = []
     unchanged: list[Unchanged] = []
     warnings: list[str] = list(desired.warnings)
+    hidden = any(key.secret is None for key in live.keys)
     for key in sorted(desired.keys, key=lambda key: key.address):
         match = undeclared.pop(key.slug, None)
         if match is not None:
@@ -52,7 +53,7 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
             continue
         else:
             entry = _create(desired, key, live, held)
-        warnings += _warnings(key, match, entry, live)
+        warnings += _warnings(key, match, entry, live, hidden=hidden)
         if isinstance(entry, Unchanged):
             unchanged.append(entry)
         else:
@@ -183,11 +184,12 @@ def _delete(desired: Desired, key: LiveKey, live: Live, reason: Reason) -> Delet
     )
 
 
-def _warnings(key: DesiredKey, match: LiveKey | None, entry: Change | Unchanged, live: Live) -> list[str]:
+def _warnings(
+    key: DesiredKey, match: LiveKey | None, entry: Change | Unchanged, live: Live, *, hidden: bool
+) -> list[str]:
     expire = match.expire if match and isinstance(entry, Unchanged) else None
     if expire is not None and expire <= live.now:
         return [f"{key.address} expired at {show_instant(expire)} and is left so"]
-    hidden = any(other.secret is None for other in live.keys)
     if isinstance(entry, Create) and not key.sinks and hidden:
         return [f"{key.address} has no sink, and this server never shows a secret again: declare deliver"]
     return []
