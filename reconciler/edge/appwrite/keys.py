@@ -67,7 +67,11 @@ class AppwriteKeys:
         version, scopes = await asyncio.gather(
             self._public("health/version", "asking the server for its version"),
             self._public("console/scopes/project", "asking the server for its scopes"),
+            return_exceptions=True,  # neither goes on alone, on a client that is closed meanwhile
         )
+        for answer in (version, scopes):
+            if isinstance(answer, BaseException):
+                raise answer
         return ServerFacts(version=wire.read_version(version), scopes=wire.read_scopes(scopes))
 
     async def list(self) -> Listing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -252,6 +253,21 @@ async def test_a_server_says_what_it_is(bench: Bench) -> None:
     assert facts.version == "1.9.6"
     assert facts.scopes
     assert {"keys.read", "users.write"} <= facts.scopes
+
+
+async def test_a_failed_question_leaves_no_other_running(bench: Bench) -> None:
+    async def untrusted(_: httpx.Request, __: Next) -> httpx.Response:
+        raise httpx.ConnectError("no") from ssl.SSLCertVerificationError("no")
+
+    async def slow(_: httpx.Request, go: Next) -> httpx.Response:
+        await asyncio.sleep(0.02)
+        return await go()
+
+    bench.between.faults = [("GET", untrusted), ("GET", slow)]
+    before = asyncio.all_tasks()
+    with pytest.raises(ServerError, match="is not trusted"):
+        await bench.keys.facts()
+    assert asyncio.all_tasks() == before
 
 
 async def test_five_thousand_keys_are_one_call_and_more_come_page_by_page(bench: Bench) -> None:
