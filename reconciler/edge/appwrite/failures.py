@@ -24,9 +24,10 @@ def failure_of(error: Exception) -> Failure:
     emptied = _emptied(error)
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return Failure(kind="untrusted", text=f"its certificate: {cause.verify_message}", error=emptied)
+            reason = getattr(cause, "verify_message", "") or "not valid"  # only errors of OpenSSL's own have it
+            return Failure(kind="untrusted", text=f"its certificate: {reason}", error=emptied)
         if isinstance(cause, ssl.SSLError):
-            reason = (cause.reason or "failed").lower().replace("_", " ")
+            reason = (getattr(cause, "reason", "") or "failed").lower().replace("_", " ")
             return Failure(kind="untrusted", text=f"the TLS handshake: {reason}", error=emptied)
         if isinstance(cause, socket.gaierror):
             return Failure(kind="unreachable", text="its host name cannot be resolved", error=emptied)
