@@ -138,10 +138,11 @@ class EnvironmentApply:
         mine = {change.key_id for change in self.plan.changes} | {key.key_id for key in self.plan.unchanged}
         known = [self._live[key_id] for key_id in sorted(mine) if key_id in self._live]
         if not known:
-            self._warnings.append(
-                "no owned key is left to refresh the server's cache with; "
-                "it may accept a deleted key until the next write to the project"
-            )
+            if any(isinstance(change, Delete) for change in self.plan.changes):
+                self._warnings.append(
+                    "no owned key is left to refresh the server's cache with; "
+                    "it may accept a deleted key until the next write to the project"
+                )
             return
         await self.delivery.clock.sleep(_STALE_CACHE_PAUSE)
         try:
