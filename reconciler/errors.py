@@ -81,7 +81,7 @@ class ServerError(ReconcilerError):
 
 
 class Rejected(ServerError):
-    """The server understood the call and said no (a 4xx that is about the key): nothing was changed."""
+    """A clear no: a 4xx that passes with no retry. Nothing was changed, and nothing will be."""
 
 
 class KeyExists(Rejected):

@@ -22,6 +22,8 @@ from reconciler.app import planning
 from reconciler.app.apply import EnvironmentApply, Progress, preflight
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, Site
+from reconciler.core.delivery import shared_sinks
+from reconciler.core.desired import Desired
 from reconciler.core.guards import Allowances
 from reconciler.core.manifest import Manifest, parse
 from reconciler.core.outcome import Outcome
@@ -31,7 +33,7 @@ from reconciler.edge.clock import SystemClock
 from reconciler.edge.journal import RunJournal
 from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.edge.sinks import InstalledSinks
-from reconciler.errors import GuardError, raise_together
+from reconciler.errors import GuardError, ManifestError, raise_together
 from reconciler.ports import Clock, Sinks
 
 __all__ = [
@@ -75,6 +77,7 @@ def validate(path: Path, environments: Iterable[str], variables: Mapping[str, st
     manifest = parse(documents.read(path), schema("manifest"), catalogue)
     named = tuple(dict.fromkeys(environments))
     warnings: list[str] = []
+    wanted: list[Desired] = []
     for name in named or manifest.environments:
         missing = () if named else unset_variables(manifest, name, variables)
         if missing:
@@ -82,7 +85,10 @@ def validate(path: Path, environments: Iterable[str], variables: Mapping[str, st
             continue
         found = connection(manifest, name, variables)
         desired = resolve(manifest, found, catalogue=catalogue, server_scopes=None)
+        wanted.append(desired)
         warnings += [f"{name}: {warning}" for warning in desired.warnings]
+    if problems := tuple(shared_sinks(wanted)):
+        raise ManifestError(problems)
     keys = {name: len(manifest.by_name[name].keys) for name in named or manifest.environments}
     return Validation(keys=keys, warnings=tuple(warnings))
 

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from reconciler.core.delivery import shared_sinks
 from reconciler.core.desired import Desired
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy
 from reconciler.core.keys import Live, ServerFacts, own_ids
 from reconciler.core.plan import EnvironmentPlan, Plan
 from reconciler.core.planner import plan_destroy, plan_environment
 from reconciler.core.secret import Secret
-from reconciler.errors import ReconcilerError, raise_together
+from reconciler.errors import ManifestError, ReconcilerError, raise_together
 from reconciler.ports import KeyStore, Sinks
 
 _T = TypeVar("_T")
@@ -77,7 +78,11 @@ async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances) -> Planne
         refusals = check(desired, made, allow)
         return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals)
 
-    return Planned(environments=await _all(one(site) for site in sites))
+    environments = await _all(one(site) for site in sites)
+    problems = tuple(shared_sinks(each.desired for each in environments))
+    if problems:
+        raise ManifestError(problems)
+    return Planned(environments=environments)
 
 
 async def plan_to_destroy(sites: Sequence[Site]) -> Planned:

@@ -13,7 +13,7 @@ import httpx
 from reconciler.edge.appwrite.answer import Answer, ApiError, Failure
 from reconciler.edge.appwrite.call import Call, Site
 from reconciler.edge.appwrite.hints import hint_for
-from reconciler.errors import CreationDenied, CredentialError, KeyExists, ReconcilerError, ServerError
+from reconciler.errors import CreationDenied, CredentialError, KeyExists, ReconcilerError, Rejected, ServerError
 
 _LONGEST_MESSAGE = 200
 _WINDOW = 12
@@ -36,6 +36,8 @@ def refused(site: Site, call: Call, answer: Answer) -> ReconcilerError:
             return CredentialError(message, hint=hint)
         case 409, "key_already_exists":
             return KeyExists(message, hint=hint)
+        case status, _ if 400 <= status < 500 and status not in {408, 429}:
+            return Rejected(message, hint=hint)
         case _:
             return ServerError(message, hint=hint)
 
