@@ -70,7 +70,7 @@ def _empty(desired: Desired, plan: EnvironmentPlan) -> Iterator[Refusal]:
         yield Refusal(
             guard="empty",
             where=plan.environment,
-            message=f"the manifest declares no key here, which would delete all {plan.owned_count} owned ones",
+            message=f"the manifest declares no key here, so every owned key ({plan.owned_count}) would be deleted",
             hint="write `allow_empty: true` in the environment if that is meant",
         )
 
@@ -107,7 +107,7 @@ def _sensitive(desired: Desired) -> Iterator[Refusal]:
             yield Refusal(
                 guard="sensitive",
                 where=key.address,
-                message=f"{', '.join(missing)} lets a key read or make other keys",
+                message=f"by {', '.join(missing)} it would read or make other keys",
                 hint=f"write `allow_sensitive: [{', '.join(missing)}]` in the key if that is meant",
             )
 

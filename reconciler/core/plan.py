@@ -24,7 +24,7 @@ class Reason(StrEnum):
     FIELDS_DIFFER = "live differs from the manifest"
     UNDECLARED = "owned by this manifest, and no longer declared"
     SUPERSEDED = "an older generation of a key that has a newer one"
-    DESTROY = "destroy"
+    DESTROY = "destroy deletes every owned key"
     EQUAL = "live equals the manifest"
 
 

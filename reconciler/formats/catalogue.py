@@ -1,4 +1,4 @@
-"""A list of scopes as text, JSON and Markdown."""
+"""A list of scopes as text, JSON and Markdown; the names may come from a server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable
 
 from reconciler.core.scopes import MARKED, SENSITIVE, Catalogue
+from reconciler.formats.words import clean
 
 
 def scopes_text(names: Iterable[str], catalogue: Catalogue, *, width: int = 80) -> str:
@@ -25,21 +26,26 @@ def scopes_json(names: Iterable[str], catalogue: Catalogue) -> str:
         }
         for name in sorted(names)
     ]
-    return json.dumps({"version": 1, "scopes": items}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps({"version": 1, "scopes": items}, indent=2) + "\n"
 
 
 def scopes_markdown(names: Iterable[str], catalogue: Catalogue) -> str:
     """A table."""
     rows = (
-        f"| `{name}` | {catalogue.descriptions.get(name, '')} | {', '.join(_notes(name, catalogue))} |\n"
+        f"| `{_cell(name)}` | {catalogue.descriptions.get(name, '')} | {', '.join(_notes(name, catalogue))} |\n"
         for name in sorted(names)
     )
     return "| scope | what for | notes |\n|---|---|---|\n" + "".join(rows)
 
 
+def _cell(name: str) -> str:
+    """A server may call a scope whatever it likes: no name ends its code span or its cell."""
+    return clean(name).replace("`", "'").replace("|", "\\|")
+
+
 def _head(name: str, catalogue: Catalogue) -> str:
     notes = _notes(name, catalogue)
-    return f"{name}  ({', '.join(notes)})" if notes else name
+    return f"{clean(name)}  ({', '.join(notes)})" if notes else clean(name)
 
 
 def _about(name: str, catalogue: Catalogue, width: int) -> str:

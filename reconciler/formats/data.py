@@ -1,4 +1,7 @@
-"""The plan and the report as JSON: the same values as the screens, in the project's own words, one object each."""
+"""The plan and the report as JSON: the same values as the screens, in the project's own words, one object each.
+
+Only ASCII is written, so that no terminal's encoding and no lone surrogate in a key's name can spoil it.
+"""
 
 from __future__ import annotations
 
@@ -96,8 +99,8 @@ def _change(change: Entry) -> dict[str, Any]:
 
 
 def _field(field: Field) -> dict[str, Any]:
-    if field.added or field.removed:
-        return {"name": field.name, "added": list(field.added), "removed": list(field.removed)}
+    if field.name == "scopes":
+        return {"name": field.name, "added": list(field.added or field.members), "removed": list(field.removed)}
     before = {"before": field.before} if field.before else {}
     return {"name": field.name, **before, "after": field.after}
 
@@ -114,4 +117,4 @@ def _result(result: Result) -> dict[str, Any]:
 
 
 def _dump(value: dict[str, Any]) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(value, indent=2) + "\n"

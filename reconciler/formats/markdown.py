@@ -18,12 +18,12 @@ from reconciler.formats.words import Field, action, clean, fields, from_globs, o
 def plan_markdown(plan: Plan, refusals: Iterable[Refusal]) -> str:
     """The plan, a section for each environment with changes or warnings."""
     lines = [f"**{plan_summary(plan)}**", ""]
-    for environment in plan.environments:
-        if environment.changes or environment.warnings:
-            lines += [*_environment(environment), ""]
     refused = [f"- {_code(each.where)}: {each.message}; {each.hint}" for each in refusals]
     if refused:
         lines += ["### Refused", "", *refused, ""]
+    for environment in plan.environments:
+        if environment.changes or environment.warnings:
+            lines += [*_environment(environment), ""]
     return "\n".join(lines)
 
 
@@ -70,7 +70,8 @@ def _field(field: Field) -> str:
     if field.added or field.removed:
         changes = (("added", field.added), ("removed", field.removed))
         return "; ".join(f"{word} {_code(', '.join(members))}" for word, members in changes if members)
-    return f"{_code(field.before)} → {_code(field.after)}" if field.before else _code(field.after)
+    after = _code(", ".join(field.members) or field.after)
+    return f"{_code(field.before)} → {after}" if field.before else after
 
 
 def _result(result: Result) -> str:
@@ -80,7 +81,7 @@ def _result(result: Result) -> str:
 
 
 def _code(text: str) -> str:
-    shown = clean(text)
+    shown = clean(text) or " "
     longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
     fence, pad = "`" * (longest + 1), " " if longest else ""
     return f"{fence}{pad}{shown}{pad}{fence}"

@@ -1,13 +1,14 @@
 """Screens for people: the plan and the report as lines that fit a width, with or without colour.
 
-Colour only repeats what symbols and words say. Continued lines are indented below what they continue.
+Colour only repeats what symbols and words say. Continued lines are indented below what they continue. A word that is
+longer than a line is not cut, so that it can be copied.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 
+from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.style import Style
 
@@ -54,20 +55,28 @@ class Screen:
         self._color = color
 
     def paint(self, text: str, style: str) -> str:
-        """The text in a style, where there is colour."""
-        return _STYLES[style].render(text, color_system=ColorSystem.STANDARD) if self._color else text
+        """The text in a style, line by line, where there is colour."""
+        if not self._color:
+            return text
+        render = _STYLES[style].render
+        return "\n".join(render(line, color_system=ColorSystem.STANDARD) for line in text.split("\n"))
 
     def wrap(self, text: str, *, first: str = "", indent: int = 0) -> str:
         """The text folded to the width, `first` before its first line and spaces before the others."""
-        return "\n".join(
-            textwrap.wrap(
-                text,
-                self._width,
-                initial_indent=first,
-                subsequent_indent=" " * (indent or len(first)),
-                break_on_hyphens=False,
-            )
-        )
+        margin = " " * (indent or len(first))
+        lines: list[str] = []
+        line, left, empty = first, self._width - len(first), True
+        for word in text.split(" "):
+            columns = cell_len(word)
+            if columns > left and not empty:
+                lines.append(line.rstrip())
+                line, left = margin, self._width - len(margin)
+            line, left, empty = f"{line}{word} ", left - columns - 1, False
+        return "\n".join((*lines, line.rstrip()))
+
+    def beside(self, left: str, right: str) -> str:
+        """What goes between two texts: two spaces, or a new line where both do not fit on one."""
+        return "  " if cell_len(left) + 2 + cell_len(right) <= self._width else "\n      "
 
 
 def plan_text(
@@ -84,11 +93,11 @@ def plan_text(
 
 def _environment(environment: EnvironmentPlan, screen: Screen, *, verbose: bool) -> str:
     lines = [screen.paint(screen.wrap(clean(title(environment)), indent=2), "title")]
+    if not environment.changes:
+        lines.append("  no changes")
     entries: list[Entry] = [*environment.changes, *(environment.unchanged if verbose else ())]
     for entry in sorted(entries, key=lambda entry: entry.address):
         lines += _entry(entry, screen)
-    if not environment.changes:
-        lines.append("  no changes")
     if environment.unmanaged:
         lines.append(screen.paint(_unmanaged(environment, screen, verbose=verbose), "dim"))
     lines += [screen.paint(screen.wrap(clean(text), first="  warning: "), "warning") for text in environment.warnings]
@@ -98,7 +107,8 @@ def _environment(environment: EnvironmentPlan, screen: Screen, *, verbose: bool)
 def _entry(entry: Entry, screen: Screen) -> Iterator[str]:
     word = action(entry)
     name = entry.address.split("/", 1)[1]
-    yield screen.paint(f"  {SYMBOLS[word]} {clean(name)}", word) + screen.paint(f"  ({clean(entry.key_id)})", "dim")
+    head, key_id = f"  {SYMBOLS[word]} {clean(name)}", f"({clean(entry.key_id)})"
+    yield screen.paint(head, word) + screen.beside(head, key_id) + screen.paint(key_id, "dim")
     if word == "none":
         return
     for field in fields(entry):
@@ -117,8 +127,13 @@ def _field(field: Field, screen: Screen) -> Iterator[str]:
         label = "" if field.added else field.name
         yield screen.paint(_line(label, "- " + ", ".join(field.removed), screen), "delete")
     if not field.added and not field.removed:
-        value = f"{field.before} → {field.after}" if field.before else field.after
-        yield _line(field.name, value, screen)
+        after = ", ".join(field.members) or _visible(field.after)
+        yield _line(field.name, f"{_visible(field.before)} → {after}" if field.before else after, screen)
+
+
+def _visible(text: str) -> str:
+    """In quotes where spaces at its ends would not be seen."""
+    return text if text and text == text.strip() else f'"{text}"'
 
 
 def _line(label: str, value: str, screen: Screen) -> str:
@@ -152,8 +167,8 @@ def outcome_text(outcome: Outcome, *, width: int = 80, color: bool = False) -> s
 
 def _result(result: Result, screen: Screen) -> Iterator[str]:
     word = action(result.change)
-    line = f"{SYMBOLS[word]} {clean(result.change.address)}"
-    yield f"{screen.paint(line, word)}  {screen.paint(f'{word}: {result.status}', result.status)}"
+    head, end = f"{SYMBOLS[word]} {clean(result.change.address)}", f"{word}: {result.status}"
+    yield screen.paint(head, word) + screen.beside(head, end) + screen.paint(end, result.status)
     if result.message:
         yield screen.wrap(clean(result.message), first="    ")
     if result.hint:

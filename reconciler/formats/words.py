@@ -19,11 +19,14 @@ SYMBOLS = {"create": "+", "deliver": ">", "update": "~", "delete": "-", "none": 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One field of a change: set to `after`, replaced (`before` is not empty), or with members that come and go."""
+    """One field of a change: set to `after` or to `members`, replaced (`before` is not empty), or with members that
+    come and go.
+    """
 
     name: str
     after: str = ""
     before: str = ""
+    members: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
 
@@ -68,7 +71,7 @@ def _created(change: Create) -> tuple[Field, ...]:
         expire = f"{show_duration(change.expiry.span)} after creation"
     return (
         Field(name="name", after=change.after.name),
-        Field(name="scopes", after=", ".join(sorted(change.after.scopes)) or "none"),
+        Field(name="scopes", after="" if change.after.scopes else "none", members=tuple(sorted(change.after.scopes))),
         Field(name="expire", after=expire),
     )
 

@@ -1,0 +1,162 @@
+"""Plans and reports that between them show everything a screen can show."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reconciler.core.desired import After, At, SinkSpec
+from reconciler.core.guards import Allowances, Refusal, check
+from reconciler.core.outcome import EnvironmentOutcome, Outcome, Result, Status
+from reconciler.core.plan import Change, EnvironmentPlan, Plan
+from reconciler.core.planner import plan_destroy, plan_environment
+from reconciler.core.secret import Secret
+from tests.support.builders import (
+    NOW,
+    OTHER_SINK,
+    SINK,
+    desired,
+    live,
+    live_key,
+    undelivered,
+    wanted,
+)
+
+DAY = timedelta(days=1)
+CONTENT = ("databases.read", "tables.read", "rows.read", "files.read", "buckets.read", "columns.read")
+FAR_SINK = SinkSpec(
+    kind="dotenv",
+    options=(
+        ("path", "/srv/deployments/europe-west/storefront/secrets of the shop/production.env"),
+        ("variable", "STOREFRONT_APPWRITE_ORGANIZATION_API_KEY"),
+    ),
+)
+HOSTILE = "Name\x1b[31m`` | <b>bold</b>\n## heading \u202e [link](javascript:x) \\"
+
+
+def everything() -> EnvironmentPlan:
+    """One environment with every action, every field, most reasons and marks, and warnings."""
+    declared = desired(
+        wanted("backend", title="Backend", scopes=CONTENT, sinks=(SINK, OTHER_SINK)),
+        wanted("ci-deploy", title="CI deploy", scopes=["functions.write", "sites.write"], expiry=At(NOW + 400 * DAY)),
+        wanted("globbed", scopes=[*CONTENT, "users.write"], from_globs=CONTENT, expiry=After(90 * DAY)),
+        wanted("unfinished", sinks=(SINK,)),
+        wanted("uncommitted", sinks=(SINK,)),
+        wanted("lacking", title="Lacking, and renamed", sinks=(FAR_SINK,)),
+        wanted("renamed", title="New name"),
+        wanted("rescoped", scopes=["users.read", "rows.read", "keys.read", "rows.write"], allow=["keys.read"]),
+        wanted("longer", expiry=At(NOW + 90 * DAY)),
+        wanted("endless"),
+        wanted("ending", expiry=At(NOW - DAY)),
+        wanted("past", expiry=At(NOW - DAY)),
+        wanted("as-declared"),
+        wanted("long-since-expired", expiry=At(NOW - 9 * DAY)),
+        wanted("Tenant.With-A-Name_That-Fills-All-Of-The-Sixty-Four-Characters-00", scopes=()),
+        warnings=('keys.yaml:12:5: scope "documents.read" is deprecated; write "rows.read"',),
+    )
+    world = live(
+        undelivered("unfinished", secret=None),
+        undelivered("uncommitted"),
+        live_key("lacking"),
+        live_key("renamed", accessed=NOW - DAY),
+        live_key("rescoped", scopes=["users.read", "teams.read", "sites.read"], accessed=NOW - DAY),
+        live_key("longer", expire=NOW + 30 * DAY + timedelta(milliseconds=5)),
+        live_key("endless", expire=NOW + DAY),
+        live_key("ending", accessed=NOW - 2 * DAY),
+        live_key("as-declared"),
+        live_key("long-since-expired", expire=NOW - 9 * DAY),
+        live_key("undeclared", accessed=NOW - 3 * DAY),
+        live_key("undeclared", generation=2, scopes=["keys.write"]),
+        *(live_key(id=f"by-hand-{number}", title=f"Made by hand {number}", secret=None) for number in range(7)),
+        own=[live_key("undeclared", generation=2).id],
+    )
+    held = {SINK: Secret("old"), OTHER_SINK: None, FAR_SINK: None}
+    return plan_environment(declared, world, held)
+
+
+def refusals() -> tuple[Refusal, ...]:
+    """One refusal of every guard."""
+    many = tuple(live_key(f"key-{number}", accessed=NOW) for number in range(10))
+    full = tuple(live_key(id=f"stranger-{number}") for number in range(1000))
+    sensitive = wanted("auditor", scopes=["keys.read", "keys.write"])
+    plans = (
+        (desired(), live(*many[:1])),
+        (desired(wanted("key-0")), live(*many, own=[many[9].id])),
+        (desired(sensitive), live(*full)),
+    )
+    found = [check(wish, plan_environment(wish, world, {}), Allowances()) for wish, world in plans]
+    return tuple({refusal.guard: refusal for each in found for refusal in each}.values())
+
+
+def hostile() -> EnvironmentPlan:
+    """Names and ids that would take over a terminal or a page."""
+    declared = desired(wanted("renamed", title=HOSTILE), wanted("new", title=HOSTILE), warnings=(HOSTILE,))
+    return plan_environment(
+        declared, live(live_key("renamed", title="`" + HOSTILE), live_key(id="x\x1b[2J", title=HOSTILE)), {}
+    )
+
+
+def unchanged() -> EnvironmentPlan:
+    """An environment that is as declared."""
+    return plan_environment(desired(wanted()), live(live_key(), live_key(id="by-hand")), {})
+
+
+def destroyed() -> EnvironmentPlan:
+    """An environment that is emptied."""
+    return plan_destroy(desired(wanted()), live(live_key(), live_key("old", accessed=NOW)))
+
+
+def whole() -> Plan:
+    """Several environments."""
+    return Plan(environments=(everything(), unchanged(), destroyed()))
+
+
+def outcome() -> Outcome:
+    """A report with every status, with and without words, and warnings."""
+    changes = everything().changes
+    ends = [
+        (Status.APPLIED, "", ""),
+        (
+            Status.APPLIED,
+            "its secret was delivered nowhere",
+            "copy it from the Appwrite Console, or declare deliver before the key is made",
+        ),
+        (
+            Status.FAILED,
+            'staging: creating key ci.aaaaaaaa.g1 in project p1 failed: the server answered 500: "Server Error"',
+            "whoever runs http://localhost/v1 finds the cause in its log; then run the same command again",
+        ),
+        (
+            Status.UNDELIVERED,
+            "dotenv secrets/staging.env APPWRITE_API_KEY: secrets/staging.env: No space left on device",
+            "see who owns it, and whether the disk is full",
+        ),
+        (Status.NOT_ATTEMPTED, "interrupted", "run apply again"),
+        (Status.NOT_ATTEMPTED, "something before it failed, and nothing is deleted then", ""),
+    ]
+    results = tuple(
+        Result(change=change, status=status, message=message, hint=hint)
+        for change, (status, message, hint) in zip(changes, [*ends, *[ends[0]] * len(changes)], strict=False)
+    )
+    return Outcome(
+        environments=(
+            EnvironmentOutcome(
+                environment="staging",
+                results=results,
+                warnings=("the server's cache could not be refreshed: the server answered 500",),
+            ),
+        ),
+        warnings=(".reconciler/runs cannot be tidied: Permission denied",),
+    )
+
+
+def success(*changes: Change) -> Outcome:
+    """A report in which everything went well."""
+    results = tuple(Result(change=change, status=Status.APPLIED) for change in changes)
+    return Outcome(environments=(EnvironmentOutcome(environment="staging", results=results),))
+
+
+def mass(count: int) -> Plan:
+    """An environment with that many changes of three kinds."""
+    declared = desired(*(wanted(f"key-{number}", scopes=CONTENT) for number in range(count * 2 // 3)))
+    found = live(*(live_key(f"key-{number}", title=f"Key {number}") for number in range(count // 3, count)))
+    return Plan(environments=(plan_environment(declared, found, {}),))
