@@ -18,7 +18,7 @@ from reconciler.core.keys import Live, LiveKey
 from reconciler.core.outcome import EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Update
 from reconciler.core.stages import stages
-from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, ServerError, SinkError
+from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, Rejected, ServerError, SinkError
 from reconciler.ports import Sinks
 
 _STALE_CACHE_PAUSE = 1.0
@@ -105,7 +105,7 @@ class EnvironmentApply:
         )
 
     def _count_failure(self, error: ReconcilerError) -> None:
-        self._failures_in_a_row += isinstance(error, ServerError)
+        self._failures_in_a_row += isinstance(error, ServerError) and not isinstance(error, Rejected)
         if isinstance(error, CreationDenied):
             self._creation_denied = True
         elif isinstance(error, CredentialError):

@@ -25,7 +25,7 @@ from reconciler.core.keys import KeyState, LiveKey, ServerFacts
 from reconciler.core.secret import Secret
 from reconciler.edge.appwrite import AppwriteKeys, open_http
 from reconciler.edge.credentials import Credential
-from reconciler.errors import CreationDenied, CredentialError, KeyExists, ReconcilerError, ServerError
+from reconciler.errors import CreationDenied, CredentialError, KeyExists, ReconcilerError, Rejected, ServerError
 from tests.support.bad_servers import (
     Asked,
     Behaviour,
@@ -177,7 +177,13 @@ BAD = [
     Case(
         name="HTML 200", server=html(200), message="not as Appwrite does: it is no list", hint="a proxy, or no Appwrite"
     ),
-    Case(name="an HTML 404", server=html(404), message="answered 404", hint="no Appwrite 1.9.5 .* ends in /v1"),
+    Case(
+        name="an HTML 404",
+        server=html(404),
+        raises=Rejected,
+        message="answered 404",
+        hint="no Appwrite 1.9.5 .* ends in /v1",
+    ),
     Case(name="an HTML 403", server=html(403), raises=CredentialError, message="403", hint="a proxy or firewall"),
     Case(name="an empty body", server=reply(200, ""), message="it is no list of keys", hint="must see what answers"),
     Case(name="a list for a list", server=reply(200, "[]"), message="it is no list of keys", hint="must see"),
@@ -302,30 +308,35 @@ BAD = [
     ),
     Case(
         name="a body that repeats the credential, in HTML",
+        raises=Rejected,
         server=reply(400, f"<p>{CREDENTIAL} is bad</p>", "text/html"),
         message="answered 400, and not in the form of Appwrite's API$",
         hint="follows other rules",
     ),
     Case(
         name="an error that repeats the credential",
+        raises=Rejected,
         server=error(400, "general_bad_request", f"Bad header X-Appwrite-Key: {CREDENTIAL[:100]}"),
         message=r"withheld: it repeats the credential",
         hint="follows other rules",
     ),
     Case(
         name="an error that tells another's secret",
+        raises=Rejected,
         server=error(400, "general_bad_request", f"duplicate of {LIVE}"),
         message=r'"duplicate of \(secret\)"$',
         hint="follows other rules",
     ),
     Case(
         name="an error that drives the terminal",
+        raises=Rejected,
         server=error(400, "general_bad_request", "\x1b[2J\x07\r\nall is well " + "x" * 5000),
         message=r'general_bad_request: " \[2J   all is well x+…"$',
         hint="follows other rules",
     ),
     Case(
         name="a type that is none",
+        raises=Rejected,
         server=error(400, "<script>", "hello"),
         message=r'answered 400: "hello"$',
         hint="follows other rules",
@@ -445,7 +456,7 @@ CALLS: list[Do] = [a_list, a_get, a_create, an_update, a_touch, a_delete, an_acc
 STATUSES = {
     401: ("user_unauthorized", CredentialError),
     403: ("user_blocked", CredentialError),
-    404: ("project_not_found", ServerError),
+    404: ("project_not_found", Rejected),
     409: ("key_already_exists", KeyExists),
     429: ("general_rate_limit_exceeded", ServerError),
     500: ("general_unknown", ServerError),
