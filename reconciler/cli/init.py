@@ -29,7 +29,9 @@ environments:
   production:
     endpoint: ${{APPWRITE_ENDPOINT}} # such as https://fra.cloud.appwrite.io/v1
     project: ${{APPWRITE_PROJECT_ID}}
-    credential: {{env: APPWRITE_API_KEY}} # the name of a variable; a secret is never written here
+    # The name of a variable, never a secret. Where project keys cannot create keys (Cloud, Appwrite 2.0), it holds a
+    # console session, or the key of an organization that `organization: ID` names here.
+    credential: {{env: APPWRITE_API_KEY}}
 """
 
 
@@ -47,7 +49,9 @@ def init(file: Path) -> None:
     except FileExistsError as error:
         raise UsageError(f"{file} exists already", hint="name another file with -f") from error
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+        raise UsageError(
+            f"{file} cannot be written: {error.strerror}", hint="see that its folder is there and yours"
+        ) from error
     console.note(f"Wrote {file}. Keep secrets/ and .reconciler/ out of Git, then run:")
     which = "" if file == Path("keys.yaml") else f" -f {file}"
     console.result(f"reconciler plan{which} -e local\n")
