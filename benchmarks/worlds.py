@@ -32,14 +32,20 @@ environments:
 """
 
 
-def manifest(environments: int, keys: int) -> str:
+def manifest(environments: int, keys: int, *, sinks: bool = True) -> str:
     """A manifest of that many environments of the built-in emulator, each with that many keys of its own."""
-    return "".join((_HEAD, *(_environment(number, keys) for number in range(environments))))
+    return "".join((_HEAD, *(_environment(number, keys, sinks=sinks) for number in range(environments))))
 
 
-def _environment(number: int, keys: int) -> str:
+def _environment(number: int, keys: int, *, sinks: bool) -> str:
     head = f"  env-{number:02}:\n    endpoint: emulator\n    project: project-{number:02}\n    keys:\n"
-    return "".join((head, *(_entry(number, key) for key in range(keys))))
+    return "".join((head, *(_entry(number, key) + (_sink(key) if sinks else "") for key in range(keys))))
+
+
+def _sink(key: int) -> str:
+    return (
+        f'        deliver:\n          - dotenv: {{path: "secrets/{{environment}}.env", variable: SERVICE_{key:04}}}\n'
+    )
 
 
 def _entry(environment: int, key: int) -> str:
@@ -50,8 +56,6 @@ def _entry(environment: int, key: int) -> str:
         f"        name: Service {key} of team {environment}\n"
         f"        scopes: [{', '.join(scopes)}]\n"
         f"        expire: {expire:%Y-%m-%dT%H:%M:%SZ}\n"
-        "        deliver:\n"
-        f'          - dotenv: {{path: "secrets/{{environment}}.env", variable: SERVICE_{key:04}}}\n'
     )
 
 
