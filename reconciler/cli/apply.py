@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -47,6 +46,8 @@ def apply(
 
     Shows the plan on stderr and asks first. Exits 3 where something is left to do: run it again.
     """
+    import asyncio
+
     from reconciler.core.guards import Allowances
 
     allow = Allowances(deletes=allow_deletes, in_use=allow_in_use)
@@ -69,6 +70,8 @@ def destroy(
 
     Asks for the environment's name first. Other keys, and secrets that were delivered, stay where they are.
     """
+    import asyncio
+
     ask = None if auto_approve else _Question("Delete these keys? Their secrets stop working at once.", environment)
     run = _Run(lambda reconciler: reconciler.plan_to_destroy(), ask, no_color=no_color, verbose=False)
     _finish(asyncio.run(run.on(file, (environment,), parallelism)), output_format, no_color=no_color)

@@ -5,13 +5,16 @@ Both are safe: an apply may be killed at any moment.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from reconciler.cli import console
+
+if TYPE_CHECKING:
+    import asyncio
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -19,6 +22,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 @contextmanager
 def interruptible() -> Iterator[asyncio.Event]:
     """An event that the first signal sets; use it inside the running loop."""
+    import asyncio
+
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 

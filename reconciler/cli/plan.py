@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -42,6 +41,8 @@ def plan(
 
     Changes nothing. Exits 4 where a guard refuses the plan.
     """
+    import asyncio
+
     from reconciler import api
 
     async def make() -> Planned:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from reconciler.cli import console
@@ -13,6 +11,8 @@ from reconciler.cli import console
 @click.argument("name", type=click.Choice(["manifest"]))
 def schema(name: str) -> None:
     """Print a JSON Schema, for editors and checks."""
+    import json
+
     from reconciler import api
 
     console.result(json.dumps(api.schema(name), indent=2, ensure_ascii=False) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -24,6 +23,8 @@ def scopes(glob: str, file: Path, environment: str | None, output_format: str) -
     Those that ship with reconciler, or with -e those of a server. GLOB chooses among them, such as 'databases.*' or
     '*.read'.
     """
+    import asyncio
+
     from reconciler import api
 
     catalogue = api.shipped_catalogue()
