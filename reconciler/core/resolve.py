@@ -105,11 +105,16 @@ def _address_problems(
     position = manifest.document.value_position(path)
     for name in missing:
         message = f"{describe(path)} needs the variable {name}, which is not set"
-        yield Problem(position=position, message=message, hint=f"set it, or write ${{{name}:-default}}")
+        yield Problem(
+            position=position,
+            message=message,
+            hint=f"set it, write ${{{name}:-default}}, or choose environments with -e",
+        )
     if not missing and (complaint := COMPLAINTS[field](expand(text, variables))):
         message, hint = complaint
         if mentions(text):
-            hint = f"it comes from {text}"
+            shape = "; an endpoint is such as https://fra.cloud.appwrite.io/v1" if field == "endpoint" else ""
+            hint = f"it comes from {text}{shape}"
         yield Problem(position=position, message=f"{describe(path)} {message}", hint=hint)
 
 

@@ -13,14 +13,14 @@ import yaml
 
 from reconciler.core.document import BLANK, Document
 from reconciler.edge.yaml_builder import Builder, Unreadable
-from reconciler.errors import ManifestError, Position, Problem
+from reconciler.errors import ManifestError, Position, Problem, UsageError
 
 MAX_BYTES = 64 * 1024 * 1024
 """A manifest of 10,000 keys has 2.5 MB; what is beyond this is not a manifest."""
 
 
 def read(path: Path) -> Document:
-    """The document in a file; raises ManifestError where there is none or it is not YAML."""
+    """The document in a file; raises UsageError where there is none, ManifestError where it is not YAML."""
     return from_text(_decode(path, _bytes(path)), path)
 
 
@@ -47,11 +47,11 @@ def _bytes(path: Path) -> bytes:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         hint = "name another with -f, or write one with `reconciler init`"
-        raise _refuse(path, "there is no such file", hint) from None
+        raise UsageError(f"there is no file {path}", hint=hint) from None
     except IsADirectoryError:
-        raise _refuse(path, "this is a directory, not a file", "name the manifest in it with -f") from None
+        raise UsageError(f"{path} is a directory, not a file", hint="name the manifest in it with -f") from None
     except OSError as error:
-        raise _refuse(path, f"the file cannot be read: {error.strerror or error}") from None
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
     if len(content) > MAX_BYTES:
         raise _refuse(path, f"the file is larger than {MAX_BYTES // 1024 // 1024} MB")
     return content

@@ -430,7 +430,7 @@ REFUSALS = [
         raises=CreationDenied,
         server=error(403, "key_creation_denied", "An API key cannot be created from a request authorized with …"),
         message=r"creating key ci\.aaaaaaaa\.g1 in project shop failed: .* 403 key_creation_denied",
-        hint="1.9.5 to 1.9.9.*organization key.*console session of an owner, developer or admin",
+        hint="1.9.5 and 1.9.6.*organization key.*console session of an owner, developer or admin",
     ),
     Case(
         name="a key that may not create, its type left out",

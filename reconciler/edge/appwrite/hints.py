@@ -21,7 +21,7 @@ _API: Mapping[tuple[int, str], str] = {
         "the keys of project {project} cannot be managed: correct `project:` of {label}"
     ),
     (403, "key_creation_denied"): (
-        "{credential} may not create keys on this server. A project key may on Appwrite 1.9.5 to 1.9.9; on "
+        "{credential} may not create keys on this server. A project key may on Appwrite 1.9.5 and 1.9.6; on "
         "newer ones (2.0, Cloud since August 2026) give an organization key with keys.read and keys.write "
         "(Cloud), or the console session of an owner, developer or admin: `credential: {{env: VARIABLE}}` or "
         "`{{file: PATH}}`"

@@ -11,7 +11,7 @@ import pytest
 from reconciler.core.document import BLANK, Document
 from reconciler.edge import documents
 from reconciler.edge.documents import from_text, read
-from reconciler.errors import ManifestError, Position
+from reconciler.errors import ManifestError, UsageError, Position
 
 FILE = Path("keys.yaml")
 
@@ -32,18 +32,20 @@ def test_a_file_that_is_not_there_is_said_so_under_the_name_the_user_gave(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert refusal(Path("keys.yaml")) == (
-        "keys.yaml:1:1: there is no such file\n  hint: name another with -f, or write one with `reconciler init`"
-    )
+    with pytest.raises(UsageError, match=r"^there is no file keys\.yaml$") as raised:
+        read(Path("keys.yaml"))
+    assert "reconciler init" in raised.value.hint
 
 
 def test_a_directory_is_no_manifest(tmp_path: Path) -> None:
-    assert "this is a directory, not a file" in refusal(tmp_path)
+    with pytest.raises(UsageError, match="is a directory, not a file"):
+        read(tmp_path)
 
 
 def test_a_path_through_a_file_is_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "the file cannot be read: Not a directory" in refusal(tmp_path / "file" / "keys.yaml")
+    with pytest.raises(UsageError, match="keys.yaml cannot be read: Not a directory"):
+        read(tmp_path / "file" / "keys.yaml")
 
 
 def test_a_file_that_is_not_utf_8_is_refused_where_it_stops_being_text(tmp_path: Path) -> None:

@@ -58,15 +58,15 @@ def test_unset_variables_are_told_all_at_once_and_where_they_are_needed() -> Non
     assert problems(connection, declared, "e", {}) == [
         (
             'team/keys.yaml:5:15: endpoint of environment "e" needs the variable HOST, which is not set\n'
-            "  hint: set it, or write ${HOST:-default}"
+            "  hint: set it, write ${HOST:-default}, or choose environments with -e"
         ),
         (
             'team/keys.yaml:6:14: project of environment "e" needs the variable PROJECT, which is not set\n'
-            "  hint: set it, or write ${PROJECT:-default}"
+            "  hint: set it, write ${PROJECT:-default}, or choose environments with -e"
         ),
         (
             'team/keys.yaml:7:19: organization of environment "e" needs the variable HOST, which is not set\n'
-            "  hint: set it, or write ${HOST:-default}"
+            "  hint: set it, write ${HOST:-default}, or choose environments with -e"
         ),
     ]
 
@@ -83,7 +83,7 @@ def test_a_value_that_a_variable_brought_is_judged_and_never_repeated() -> None:
     declared = environment(endpoint="${HOST}", project="${PROJECT}")
     found = problems(connection, declared, "e", {"HOST": f"https://{canary}@host/v1", "PROJECT": canary})
     assert found == [
-        'team/keys.yaml:5:15: endpoint of environment "e" holds a user name or password\n  hint: it comes from ${HOST}',
+        'team/keys.yaml:5:15: endpoint of environment "e" holds a user name or password\n  hint: it comes from ${HOST}; an endpoint is such as https://fra.cloud.appwrite.io/v1',
         'team/keys.yaml:6:14: project of environment "e" is not the id of a project\n  hint: it comes from ${PROJECT}',
     ]
 
