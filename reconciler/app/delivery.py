@@ -94,7 +94,8 @@ class Delivery:
         """Bring a live key's secret to its sinks and write its declared fields."""
         if is_on_probation(key):
             self._require_abandoned(key)
-            return await self._commit(key, change.sinks, change.after)
+            if change.sinks:
+                return await self._commit(key, change.sinks, change.after)
         await self._write_all(key, change.sinks, [])
         return key if change.before == change.after else await self.store.update(key, change.after)
 
@@ -110,10 +111,13 @@ class Delivery:
             return await self.store.create(key_id, state)
         except KeyExists as error:
             key = await self.store.get(key_id)
-            if key is None:
+            if key is None or key.id != key_id:  # servers differ in whether a GET minds upper case
+                where = (
+                    "by a key in other letters" if key else "in another project of this server, where ids are unique"
+                )
                 raise Stopped(
                     Status.FAILED,
-                    f"the id {key_id} is taken in another project of this server, where ids are unique",
+                    f"the id {key_id} is taken {where}",
                     "rename the key in the manifest, or change the manifest's owner",
                 ) from error
             return key

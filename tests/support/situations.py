@@ -1,0 +1,154 @@
+"""Random projects: what is declared, what is live beside it, and what the sinks hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hypothesis import strategies as st
+
+from reconciler.core.desired import After, At, Desired, DesiredKey, Expiry, Never
+from reconciler.core.ids import Realm, key_id, tag
+from tests.support.world import PROJECT, REALM, Machine, ServerTime, desired, key
+
+START = ServerTime().now
+SLUGS = ("a", "b", "c-c", "d", "tenant-018f3c2e-h5bpbk")
+SCOPES = ("rows.read", "rows.write", "users.read", "users.write", "files.read")
+OTHERS = (
+    Realm(owner="others", environment="local", project=PROJECT),
+    Realm(owner="team", environment="staging", project=PROJECT),
+    Realm(owner="team", environment="local", project="another"),
+)
+
+names = st.sampled_from(["A", "Clé à molette", "x" * 128, "ends (undelivered) not", " ", "{}"])
+live_names = names | st.sampled_from(["A (undelivered)", "B (undelivered)", " (undelivered)"])
+scopes = st.frozensets(st.sampled_from(SCOPES), max_size=4)
+moments = st.sampled_from([-400, -1, 1, 6, 7, 30, 4000]).map(lambda days: START + timedelta(days=days, hours=5))
+spans = st.sampled_from([timedelta(minutes=1), timedelta(hours=12), timedelta(days=7), timedelta(days=90)])
+expiries: st.SearchStrategy[Expiry] = st.just(Never()) | st.builds(At, moments) | st.builds(After, spans)
+generations = st.sampled_from([1, 2, 3, 35, 36, 1295])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """A key of the manifest; `sinks` are the files of its variable."""
+
+    slug: str
+    name: str
+    scopes: frozenset[str]
+    expiry: Expiry
+    sinks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """A key of the project, made `age` ago; the files of `held` have its secret already."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    lives: timedelta | None
+    age: timedelta
+    used: bool
+    held: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All of it; `stale` are files whose variables hold something of long ago."""
+
+    declared: tuple[Declared, ...]
+    live: tuple[Live, ...]
+    stale: tuple[str, ...]
+
+
+def owned_ids() -> st.SearchStrategy[str]:
+    """Ids with this manifest's mark, declared or not."""
+    return st.builds(lambda slug, generation: key_id(REALM, slug, generation), st.sampled_from(SLUGS), generations)
+
+
+def foreign_ids() -> st.SearchStrategy[str]:
+    """Ids of other owners, ids that only look like ours, and ids of people; none is in the way of ours."""
+
+    def near(slug: str, form: str) -> str:
+        return form.format(slug=slug, tag=tag(REALM, slug), upper=slug.upper(), wrong=tag(REALM, f"{slug}x"))
+
+    forms = [
+        "{slug}.{wrong}.g1",
+        "{slug}.{tag}.g0",
+        "{slug}.{tag}.g01",
+        "{upper}.{tag}.G2",
+        "{slug}.{tag}.g1x.g1",
+        "{slug}.{tag}",
+        "{slug}",
+        "{slug}-.{tag}.g1",
+    ]
+    marked = st.builds(key_id, st.sampled_from(OTHERS), st.sampled_from(SLUGS), generations)
+    looks = st.builds(near, st.sampled_from(SLUGS), st.sampled_from(forms))
+    return marked | looks | st.sampled_from(["hand-made", "66F0c3a1b2", "x.y.z"])
+
+
+def _files(least: int = 0) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(["one.env", "two.env"]), min_size=least, unique=True).map(tuple)
+
+
+declared_keys = st.builds(
+    Declared, slug=st.sampled_from(SLUGS), name=names, scopes=scopes, expiry=expiries, sinks=_files()
+)
+
+
+def _live_keys(ids: st.SearchStrategy[str]) -> st.SearchStrategy[Live]:
+    return st.builds(
+        Live,
+        id=ids,
+        name=live_names,
+        scopes=st.lists(st.sampled_from(SCOPES), max_size=5).map(tuple),
+        lives=st.none() | st.sampled_from([timedelta(days=days) for days in (-1, 2, 7, 90)]),
+        age=st.sampled_from([timedelta(minutes=16), timedelta(hours=5), timedelta(days=3), timedelta(days=100)]),
+        used=st.booleans(),
+        held=_files(),
+    )
+
+
+situations = st.builds(
+    Situation,
+    declared=st.lists(declared_keys, max_size=len(SLUGS), unique_by=lambda each: each.slug).map(tuple),
+    live=st.lists(_live_keys(owned_ids() | foreign_ids()), max_size=8, unique_by=lambda each: each.id.lower()).map(
+        tuple
+    ),
+    stale=_files(),
+)
+
+
+def declare(situation: Situation, machine: Machine) -> Desired:
+    """What the manifest of a machine wants."""
+    return desired(*(_declared(each, machine) for each in situation.declared))
+
+
+def _declared(declared: Declared, machine: Machine) -> DesiredKey:
+    sinks = [machine.dotenv(variable(declared.slug), file) for file in declared.sinks]
+    return key(declared.slug, *sinks, scopes=declared.scopes, expiry=declared.expiry, title=declared.name)
+
+
+def variable(slug: str) -> str:
+    """The variable of a key in each of its files."""
+    return slug.upper().replace("-", "_")
+
+
+async def bring_about(situation: Situation, machine: Machine) -> None:
+    """Fill project and files, from the oldest key to the youngest; it is `START` afterwards."""
+    world = machine.world
+    lines: dict[str, list[str]] = {
+        file: [f"{variable(slug)}='of long ago'" for slug in SLUGS] for file in situation.stale
+    }
+    for live in sorted(situation.live, key=lambda each: (-each.age, each.id)):
+        world.time.now = START - live.age
+        end = None if live.lives is None else world.time.now + live.lives
+        secret = world.emulator.add_key(PROJECT, live.id, live.scopes, name=live.name, expire=end)
+        if live.used:
+            await world.accepts(secret)
+        for file in live.held:
+            lines.setdefault(file, []).append(f"{variable(live.id.split('.')[0].lower())}={secret}")
+    world.time.now = START
+    for file, content in lines.items():
+        machine.write(file, "\n".join(content))
