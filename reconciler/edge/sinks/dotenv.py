@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
@@ -40,7 +41,9 @@ class DotenvSink:
 
     def read(self) -> Secret | None:
         """The variable's value now."""
-        return _values(self.path).get(self.variable)
+        _, bindings = _cut(self.path)
+        values = [each.value for each in bindings if each.key == self.variable and each.value is not None]
+        return Secret(values[-1]) if values else None
 
     def write(self, secret: Secret) -> None:
         """Set the variable, on its own line where it has none yet."""
@@ -108,7 +111,25 @@ def _cut(path: Path) -> tuple[str, list[Binding]]:
     """The file as its byte order marks, which the parser would drop, and pieces that together are the rest."""
     content = (files.read(path) or b"").decode(errors="surrogateescape")
     text = content.lstrip(_BOM)
-    return content[: len(content) - len(text)], list(parse_stream(io.StringIO(text, newline="")))
+    return content[: len(content) - len(text)], [piece for part in _parts(text) for piece in _parsed(part)]
+
+
+def _parts(text: str) -> list[str]:
+    """The text cut where the parser can start anew: a value reaches over a line's end only inside quotes.
+
+    What n deliveries into one file parse is then n lines, not n files.
+    """
+    if _BOM in text:  # which the parser drops where it starts
+        return [text]
+    lines = list(io.StringIO(text, newline=""))
+    quoted = [place for place, line in enumerate(lines) if "'" in line or '"' in line]
+    first, last = (quoted[0], quoted[-1] + 1) if quoted else (0, 0)
+    return [*lines[:first], "".join(lines[first:last]), *lines[last:]]
+
+
+@lru_cache(maxsize=2048)
+def _parsed(text: str) -> tuple[Binding, ...]:
+    return tuple(parse_stream(io.StringIO(text, newline="")))
 
 
 def _encode(mark: str, lines: list[str]) -> bytes:
