@@ -90,9 +90,12 @@ class EnvironmentApply:
             )
         try:
             await self._perform(change)
+            self._wrote = True
         except Stopped as stopped:
+            self._wrote = True
             return Result(change=change, status=stopped.status, message=stopped.message, hint=stopped.hint)
         except ReconcilerError as error:
+            self._wrote |= not isinstance(error, CredentialError | Rejected)  # those changed nothing
             self._count_failure(error)
             return Result(change=change, status=Status.FAILED, message=error.message, hint=error.hint)
         self._failures_in_a_row = 0
@@ -114,7 +117,6 @@ class EnvironmentApply:
             self._halted = f"the server failed {self._failures_in_a_row} times in a row"
 
     async def _perform(self, change: Change) -> None:
-        self._wrote = True
         match change:
             case Create():
                 self._live[change.key_id] = await self.delivery.create(change)
@@ -130,13 +132,15 @@ class EnvironmentApply:
                 assert_never(change)
 
     async def _refresh_stale_cache(self) -> None:
-        """A server before 2.0 may answer from an old cache of the project until the next write: make that
-        write.
+        """A server before 2.0 may answer from an old cache of the project until the next write: make that write.
+
+        Only to a key that is as declared: any other one may be under another run's hands, whose write it would revert.
         """
         if not self._wrote or not self.live.facts.may_serve_stale_keys:
             return
-        mine = {change.key_id for change in self.plan.changes} | {key.key_id for key in self.plan.unchanged}
-        known = [self._live[key_id] for key_id in sorted(mine) if key_id in self._live]
+        applied = {result.change.key_id for result in self._results.values() if result.status is Status.APPLIED}
+        declared = applied | {key.key_id for key in self.plan.unchanged}
+        known = [self._live[key_id] for key_id in sorted(declared) if key_id in self._live]
         if not known:
             if any(isinstance(change, Delete) for change in self.plan.changes):
                 self._warnings.append(
