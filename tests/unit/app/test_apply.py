@@ -1,0 +1,285 @@
+"""Apply as a whole: the order of stages, what stops what, and what is done at the end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from reconciler.core.outcome import EnvironmentOutcome, Status
+from reconciler.emulator.rules import Answer, Rule
+from tests.support.applying import Shop, a_shop, statuses, told, variable
+from tests.support.builders import NOW, REALM, desired, owned_id, wanted
+
+pytestmark = pytest.mark.anyio
+
+APPLIED, FAILED, NOT_ATTEMPTED = Status.APPLIED, Status.FAILED, Status.NOT_ATTEMPTED
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    async with a_shop() as made:
+        yield made
+
+
+def put(shop: Shop, *names: str, title: str = "CI", **fields: object) -> None:
+    """Owned keys that are live already."""
+    for name in names:
+        shop.emulator.add_key(REALM.project, owned_id(name), ["users.read"], name=title, **fields)  # type: ignore[arg-type]
+
+
+def writes(shop: Shop) -> list[str]:
+    """The calls that change something, each with the key's slug."""
+    bodies = [call.partition(" ") for call in shop.wire.calls if not call.startswith("GET")]
+    return [f"{method} {key_id.partition('.')[0]}".strip() for method, _, key_id in bodies]
+
+
+MIXED = (wanted("new"), wanted("other"), wanted("stale", title="New"))
+"""Against the live keys `stale` and `old`: two creations, an update and a deletion."""
+
+
+async def mixed(shop: Shop, **options: int) -> EnvironmentOutcome:
+    return await shop.apply(desired(*MIXED), **options)  # type: ignore[arg-type]
+
+
+async def test_changes_are_made_in_the_order_create_deliver_update_delete(shop: Shop, tmp_path: Path) -> None:
+    put(shop, "stale", "old", "lacking")
+    sink = variable(tmp_path, "A")
+
+    outcome = await shop.apply(desired(*MIXED, wanted("lacking", sinks=(sink,))))
+
+    assert set(statuses(outcome).values()) == {APPLIED}
+    touched = "PUT lacking"
+    assert writes(shop) == ["POST", "POST", "PUT stale", "DELETE old", touched]
+    secret = (await shop.keys())[owned_id("lacking")].secret
+    assert secret is not None
+    assert dotenv_values(tmp_path / "app.env") == {"A": secret.reveal()}
+
+
+async def test_results_come_in_the_order_of_the_plan_whatever_ended_first(shop: Shop) -> None:
+    put(shop, "stale", "old")
+
+    outcome = await mixed(shop, parallelism=10)
+
+    assert [result.change.address for result in outcome.results] == [
+        "staging/new",
+        "staging/old",
+        "staging/other",
+        "staging/stale",
+    ]
+    assert {result.change.address for result in shop.results} == {result.change.address for result in outcome.results}
+    assert len(shop.results) == 4
+
+
+async def test_a_creation_that_fails_stops_the_deletions_and_nothing_else(shop: Shop) -> None:
+    put(shop, "stale", "old")
+    shop.fail(Rule(method="POST", nth=1, fault=Answer(status=400)))
+
+    outcome = await mixed(shop)
+
+    assert statuses(outcome) == {"new": FAILED, "other": APPLIED, "stale": APPLIED, "old": NOT_ATTEMPTED}
+    assert told(outcome, "old") == "something before it failed, and nothing is deleted then | "
+    assert owned_id("old") in await shop.keys()
+
+
+async def test_an_update_that_fails_stops_the_deletions_too(shop: Shop) -> None:
+    put(shop, "stale", "old")
+    shop.fail(Rule(method="PUT", nth=1, fault=Answer(status=404)))
+
+    outcome = await mixed(shop)
+
+    assert statuses(outcome) == {"new": APPLIED, "other": APPLIED, "stale": FAILED, "old": NOT_ATTEMPTED}
+
+
+async def test_a_deletion_that_fails_stops_no_other(shop: Shop) -> None:
+    put(shop, "a", "b", "c")
+    shop.fail(Rule(method="DELETE", nth=1, fault=Answer(status=400)))
+
+    outcome = await shop.apply(desired(allow_empty=True))
+
+    assert statuses(outcome) == {"a": FAILED, "b": APPLIED, "c": APPLIED}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_credential_halts_the_environment(shop: Shop, status: int) -> None:
+    put(shop, "stale", "old")
+    shop.fail(Rule(method="POST", nth=1, fault=Answer(status=status)))
+
+    outcome = await mixed(shop)
+
+    assert statuses(outcome) == {"new": FAILED, "other": NOT_ATTEMPTED, "stale": NOT_ATTEMPTED, "old": NOT_ATTEMPTED}
+    assert told(outcome, "stale") == "the server refused the credential | "
+    assert writes(shop) == ["POST"]
+
+
+async def test_denied_creation_stops_creations_only_and_so_the_deletions() -> None:
+    async with a_shop(profile="main", key_scopes=["keys.read", "keys.write"]) as shop:
+        put(shop, "stale", "old")
+
+        outcome = await mixed(shop)
+
+        assert statuses(outcome) == {"new": FAILED, "other": NOT_ATTEMPTED, "stale": APPLIED, "old": NOT_ATTEMPTED}
+        assert "key_creation_denied" in told(outcome, "new")
+        assert "console session" in told(outcome, "new")
+        assert told(outcome, "other") == "this credential may not create keys here | "
+        assert writes(shop)[:2] == ["POST", "PUT stale"]
+
+
+async def test_a_server_that_fails_again_and_again_is_left_alone(shop: Shop) -> None:
+    names = [f"key-{number}" for number in range(9)]
+    shop.fail(Rule(method="POST", fault=Answer(status=500, body="untyped")))
+
+    outcome = await shop.apply(desired(*map(wanted, names)))
+
+    assert list(statuses(outcome).values()) == [FAILED] * 3 + [NOT_ATTEMPTED] * 6
+    assert told(outcome, "key-8") == "the server failed 3 times in a row | "
+
+
+async def test_failures_between_successes_do_not_add_up(shop: Shop) -> None:
+    names = [f"key-{number}" for number in range(9)]
+    shop.fail(*(Rule(method="POST", nth=number, fault=Answer(status=400)) for number in (1, 2, 4, 5, 7, 8)))
+
+    outcome = await shop.apply(desired(*map(wanted, names)))
+
+    assert list(statuses(outcome).values()) == [FAILED, FAILED, APPLIED] * 3
+
+
+async def test_as_many_calls_as_are_allowed_may_fail_side_by_side(shop: Shop) -> None:
+    names = [f"key-{number}" for number in range(12)]
+    shop.fail(*(Rule(method="POST", nth=number, fault=Answer(status=400)) for number in (1, 2, 3)))
+
+    outcome = await shop.apply(desired(*map(wanted, names)), parallelism=4)
+
+    assert list(statuses(outcome).values()).count(APPLIED) == 9
+
+
+@pytest.mark.parametrize("parallelism", [1, 3, 10])
+async def test_no_more_calls_are_in_flight_than_allowed(shop: Shop, parallelism: int) -> None:
+    wish = desired(*(wanted(f"key-{number}") for number in range(30)))
+    planned = await shop.plan(wish)
+    shop.wire.most = 0
+
+    await shop.apply(wish, parallelism=parallelism, planned=planned)
+
+    assert shop.wire.most == parallelism
+
+
+async def test_an_interrupt_finishes_what_is_in_flight_and_begins_nothing(shop: Shop) -> None:
+    put(shop, "stale", "old")
+    stop = asyncio.Event()
+    shop.wire.before = lambda call: stop.set() if call == "POST" else None
+
+    outcome = await shop.apply(desired(*MIXED), stop=stop)
+
+    assert statuses(outcome) == {"new": APPLIED, "other": NOT_ATTEMPTED, "stale": NOT_ATTEMPTED, "old": NOT_ATTEMPTED}
+    assert told(outcome, "stale") == "interrupted | run apply again"
+
+
+async def test_an_interrupted_key_is_delivered_and_committed_before_the_end(shop: Shop, tmp_path: Path) -> None:
+    stop = asyncio.Event()
+    shop.wire.before = lambda call: stop.set() if call == "POST" else None
+
+    outcome = await shop.apply(desired(wanted("new", sinks=(variable(tmp_path, "A"),)), wanted("other")), stop=stop)
+
+    assert statuses(outcome) == {"new": APPLIED, "other": NOT_ATTEMPTED}
+    key = (await shop.keys())[owned_id("new")]
+    assert (key.name, key.expire) == ("CI", None)
+
+
+async def test_a_key_without_sink_is_made_and_the_report_says_where_its_secret_is(shop: Shop) -> None:
+    outcome = await shop.apply(desired(wanted("new")))
+
+    assert statuses(outcome) == {"new": APPLIED}
+    assert told(outcome, "new").startswith("its secret was delivered nowhere | copy it from the Appwrite Console")
+
+
+# --- servers before 2.0 keep an old project cache until the next write ---
+
+
+@pytest.mark.parametrize("version", ["1.9.6", "1.8.0", "unknown"])
+async def test_the_last_write_is_followed_by_one_that_changes_nothing(shop: Shop, version: str) -> None:
+    shop.wire.version = version
+    put(shop, "kept", "old")
+
+    outcome = await shop.apply(desired(wanted("kept")))
+
+    assert statuses(outcome) == {"old": APPLIED}
+    assert writes(shop) == ["DELETE old", "PUT kept"]
+    assert shop.clock.sleeps == [1.0]
+    assert outcome.warnings == ()
+
+
+@pytest.mark.parametrize("version", ["2.0.0", "2.6.2", "10.0.0"])
+async def test_servers_from_2_on_need_no_such_write(shop: Shop, version: str) -> None:
+    shop.wire.version = version
+    put(shop, "kept", "old")
+
+    await shop.apply(desired(wanted("kept")))
+
+    assert writes(shop) == ["DELETE old"]
+    assert shop.clock.sleeps == []
+
+
+async def test_nothing_is_written_where_nothing_was_to_be_done(shop: Shop) -> None:
+    put(shop, "kept")
+
+    outcome = await shop.apply(desired(wanted("kept")))
+
+    assert (outcome.results, outcome.warnings, shop.wire.calls) == ((), (), [])
+
+
+async def test_no_key_that_another_run_may_be_writing_is_written_back(shop: Shop) -> None:
+    put(shop, "stale", "old")
+    shop.fail(Rule(method="PUT", nth=1, fault=Answer(status=400)))
+
+    outcome = await shop.apply(desired(wanted("stale", title="New")))
+
+    assert statuses(outcome) == {"stale": FAILED, "old": NOT_ATTEMPTED}
+    assert writes(shop) == ["PUT stale"]
+
+
+async def test_where_no_declared_key_is_left_the_stale_cache_is_warned_of(shop: Shop) -> None:
+    put(shop, "old")
+    shop.emulator.add_key(REALM.project, "stranger", ["users.read"])
+
+    outcome = await shop.apply(desired(allow_empty=True))
+
+    (warning,) = outcome.warnings
+    assert warning.startswith("no owned key is left to refresh the server's cache with")
+    assert writes(shop) == ["DELETE old"]
+
+
+async def test_a_cache_that_cannot_be_refreshed_is_a_warning_and_no_failure(shop: Shop) -> None:
+    put(shop, "kept", "old")
+    shop.fail(Rule(method="PUT", fault=Answer(status=403)))
+
+    outcome = await shop.apply(desired(wanted("kept")))
+
+    assert statuses(outcome) == {"old": APPLIED}
+    (warning,) = outcome.warnings
+    assert warning.startswith("the server's cache could not be refreshed: staging: writing back unchanged")
+
+
+async def test_the_write_that_changes_nothing_changes_nothing(shop: Shop) -> None:
+    put(shop, "kept", "old", expire=NOW + timedelta(days=3, milliseconds=7))
+    before = (await shop.keys())[owned_id("kept")]
+
+    await shop.apply(desired(wanted("kept")))
+
+    after = (await shop.keys())[owned_id("kept")]
+    assert after.state != before.state  # the declared key never expires: that was the update
+    await shop.apply(desired(wanted("kept"), wanted("another")))
+    assert (await shop.keys())[owned_id("kept")] == after
+
+
+async def test_own_expired_keys_make_room_first_in_a_project_that_is_nearly_full(shop: Shop) -> None:
+    put(shop, "expired", expire=NOW - timedelta(days=1))
+    for number in range(999):
+        shop.emulator.add_key(REALM.project, f"stranger-{number}", [])
+
+    outcome = await shop.apply(desired(wanted("new")))
+
+    assert set(statuses(outcome).values()) == {APPLIED}
+    assert writes(shop)[:2] == ["DELETE expired", "POST"]
