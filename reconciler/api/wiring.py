@@ -24,13 +24,13 @@ from reconciler.core.secret import Secret
 from reconciler.edge import credentials
 from reconciler.edge.appwrite import AppwriteKeys, open_http
 from reconciler.edge.credentials import Credential
-from reconciler.errors import ReconcilerError, raise_together
+from reconciler.errors import ReconcilerError, UsageError, raise_together
 from reconciler.ports import Clock
 
 if TYPE_CHECKING:
     import httpx
 
-    from reconciler.emulator import Emulator
+    from reconciler.emulator import Emulator, Profile
 
 EMULATOR = "emulator"
 FOLDER = ".reconciler"
@@ -96,11 +96,25 @@ class Wiring:
 
     @cached_property
     def _emulator(self) -> Emulator:
-        from reconciler.emulator import Emulator
-
-        emulator = Emulator(self.folder / FOLDER / "emulator.sqlite3")
+        emulator = open_emulator(self.folder / FOLDER / "emulator.sqlite3")
         self.stack.callback(emulator.close)
         return emulator
+
+
+def open_emulator(database: Path, profile: Profile = "main") -> Emulator:
+    """The emulator over a database, made where it is missing; raises UsageError where it cannot be used."""
+    from sqlite3 import DatabaseError
+
+    from reconciler.emulator import Emulator
+
+    try:
+        return Emulator(database, profile=profile)
+    except (OSError, DatabaseError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(
+            f"the emulator's database {database} cannot be used: {reason}",
+            hint="delete it, with the keys in it, or see who owns it",
+        ) from error
 
 
 def each(do: Callable[[_T], _U], items: Iterable[_T]) -> tuple[_U, ...]:

@@ -51,9 +51,10 @@ def emulator(
     For any client, until Ctrl-C. A console session that may do everything is written to a file beside the database,
     for `credential: {file: PATH}` in a manifest.
     """
-    from reconciler.emulator import Emulator, serve
+    from reconciler.api.wiring import open_emulator
+    from reconciler.emulator import serve
 
-    server = Emulator(database, profile=profile)
+    server = open_emulator(database, profile)
     try:
         for project in projects:
             server.ensure_project(project)
@@ -67,6 +68,8 @@ def emulator(
             console.result(f"Console session: {session}\n")
 
         serve(server, host, port, ready=ready)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise UsageError(
             f"cannot listen on {host}, port {port}: {error.strerror}", hint="choose another with --port, or 0"
@@ -86,7 +89,10 @@ def _inject(server: Emulator, faults: str) -> None:
 
 
 def _write_session(server: Emulator, path: Path) -> Path:
-    path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123
-        file.write(f"a_session_console={server.console_session()}\n")
+    try:
+        path.unlink(missing_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123
+            file.write(f"a_session_console={server.console_session()}\n")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="name another --database") from error
     return path

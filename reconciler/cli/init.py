@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import click
@@ -42,7 +43,7 @@ def init(file: Path) -> None:
 
     It begins with the built-in emulator and has a place for a server of yours. Never overwrites a file.
     """
-    owner = re.sub(r"[^a-z0-9]+", "-", file.absolute().parent.name.lower()).strip("-")[:40] or "team"
+    owner = _owner(file.absolute().parent.name)
     try:
         with file.open("x", encoding="utf-8") as manifest:
             manifest.write(_MANIFEST.format(owner=owner))
@@ -53,5 +54,11 @@ def init(file: Path) -> None:
             f"{file} cannot be written: {error.strerror}", hint="see that its folder is there and yours"
         ) from error
     console.note(f"Wrote {file}. Keep secrets/ and .reconciler/ out of Git, then run:")
-    which = "" if file == Path("keys.yaml") else f" -f {file}"
+    which = "" if file == Path("keys.yaml") else f" -f {shlex.quote(str(file))}"
     console.result(f"reconciler plan{which} -e local\n")
+
+
+def _owner(folder: str) -> str:
+    """An owner of the folder's name that is text in YAML, and leaves room for `-local` in a project's id."""
+    words = re.sub(r"[^a-z0-9]+", "-", folder.lower())[:25].strip("-")
+    return words if re.match(r"(?!(true|false|null)$)[a-z]", words) else f"team-{words}".rstrip("-")

@@ -5,6 +5,7 @@ Commands import what is heavy when they run, so that --help is quick.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import NoReturn
@@ -58,6 +59,8 @@ for command in (init, validate, plan, apply, destroy, scopes, schema, emulator):
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does, where an encoding lacks a character
     try:
         code = cli.main(standalone_mode=False, prog_name="reconciler")
     except click.exceptions.Exit as done:
