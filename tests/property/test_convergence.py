@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from reconciler.emulator import Profile
 from reconciler.emulator.faults import Answer, Double, DropAfter, DropBefore
 from reconciler.errors import ReconcilerError
+from tests.support.folders import a_folder
 from tests.support.line import DoneBut, HeldBack, Trouble
 from tests.support.scenarios import SCENARIOS, Scenario, everything, fresh, prepare, too_late
-from tests.support.world import EVERYTHING, a_folder, a_world, assert_converged
+from tests.support.world import EVERYTHING, a_world, assert_converged
 
 pytestmark = pytest.mark.anyio
 

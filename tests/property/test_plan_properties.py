@@ -28,8 +28,9 @@ from reconciler.emulator import Profile
 from reconciler.formats.data import plan_json
 from reconciler.formats.markdown import plan_markdown
 from reconciler.formats.text import plan_text
+from tests.support.folders import a_folder
 from tests.support.situations import SLUGS, START, Situation, bring_about, declare, scopes, situations
-from tests.support.world import PROJECT, Machine, Shown, a_folder, a_world, desired, first_id, held, key
+from tests.support.world import PROJECT, Machine, Shown, a_world, desired, first_id, held, key
 
 pytestmark = pytest.mark.anyio
 

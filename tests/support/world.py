@@ -7,15 +7,13 @@ in a thread, and randomness is seeded, so that the n-th call of a run is the sam
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any, ParamSpec, TypeVar
 
 import httpx
@@ -122,16 +120,6 @@ class World:
         """Let go of client and database."""
         await self.owner.aclose()
         self.emulator.close()
-
-
-@contextmanager
-def a_folder() -> Iterator[Path]:
-    """A folder that is gone afterwards; in memory where the system offers that, because flushing to a disk takes most
-    of the time of a run.
-    """
-    memory = Path("/dev/shm")  # a missing one only costs time
-    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
-        yield Path(folder)
 
 
 @asynccontextmanager

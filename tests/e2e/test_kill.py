@@ -1,0 +1,219 @@
+"""The program is killed (SIGKILL) wherever it can be, and the same command goes on where it died.
+
+Killed while a call is under way, before and after the server did it, and before lines of everything that writes:
+apply, delivery, sinks, journal. The next run comes at once: the journal says that the dead one was this machine's.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from tests.support.folders import a_folder
+from tests.support.processes import (
+    Ended,
+    Server,
+    Zygote,
+    a_server,
+    a_zygote,
+    delivered,
+    ended,
+    run,
+    start,
+    write_manifest,
+)
+
+KEYS: dict[str, Any] = {
+    "web": {"scopes": ["rows.read"], "deliver": [{"dotenv": {"path": "app.env", "variable": "WEB"}}]},
+    "jobs": {
+        "scopes": ["rows.read", "users.read"],
+        "expire": "90d",
+        "deliver": [
+            {"dotenv": {"path": "app.env", "variable": "JOBS"}},
+            {"dotenv": {"path": "deep/jobs.env", "variable": "KEY"}},
+        ],
+    },
+    "people": {"name": "For people", "scopes": []},
+}
+SINKS = {"web": (("WEB", "app.env"),), "jobs": (("JOBS", "app.env"), ("KEY", "deep/jobs.env")), "people": ()}
+APPLY = ("apply", "--auto-approve", "--parallelism", "1")
+SHARES = 4
+EVERY = 7
+"""Of the lines that an apply runs in the writing parts, the program is killed before each seventh."""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with a_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    with a_zygote() as ready:
+        yield ready
+
+
+class Site:
+    """A folder with a manifest, and its own project with a key of somebody else's."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        self.server, self.folder, self.project = server, folder, server.project()
+        server.create(self.project, f"somebody-s.{self.project}", scopes=["users.read"])
+        self.untouched = server.keys(self.project)
+        self.declare(KEYS)
+        (folder / "app.env").write_text("# mine\nWEB=old\nOTHER=kept\n", encoding="utf-8")
+
+    def declare(self, keys: dict[str, Any]) -> None:
+        """Change the manifest."""
+        self.keys = keys
+        write_manifest(self.folder, self.server, self.project, keys)
+
+    def assert_converged(self) -> None:
+        """One live key for each declared one, as declared, its own secret delivered; nothing else was touched."""
+        live = self.server.keys(self.project)
+        assert {key_id: live.pop(key_id) for key_id in self.untouched} == self.untouched
+        mine = {key_id.split(".")[0]: key for key_id, key in live.items()}
+        assert sorted(mine) == sorted(self.keys)
+        assert len(mine) == len(live)
+        for name, declared in self.keys.items():
+            assert mine[name]["name"] == declared.get("name", name)
+            assert mine[name]["scopes"] == sorted(declared["scopes"])
+            assert bool(mine[name]["expire"]) == ("expire" in declared)
+            for variable, file in SINKS[name]:
+                assert delivered(self.folder, variable, file) == mine[name]["secret"]
+            assert self.server.accepts(self.project, mine[name]["secret"])
+        lines = (self.folder / "app.env").read_text(encoding="utf-8").splitlines()
+        assert lines[0] == "# mine"
+        assert lines[2] == "OTHER=kept"
+
+
+@pytest.fixture
+def site(server: Server, tmp_path: Path) -> Site:
+    return Site(server, tmp_path)
+
+
+def killed_at(site: Site, nth: int, when: Literal["before", "after"], *flags: str) -> Ended:
+    """`python -m reconciler apply`, killed while its n-th call is under way."""
+    site.server.gate("arm", site.project, nth=nth, when=when)
+    process = start(site.folder, *APPLY, *flags)
+    site.server.gate("wait", site.project, calls=1)
+    process.kill()
+    result = ended(process, site.folder)
+    site.server.gate("release", site.project)
+    return result
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("nth", range(1, 9))
+def test_killed_during_a_call_the_next_run_converges(
+    site: Site, zygote: Zygote, nth: int, when: Literal["before", "after"]
+) -> None:
+    assert killed_at(site, nth, when).code == -signal.SIGKILL
+    assert zygote.run(site.folder, *APPLY).code == 0
+    site.assert_converged()
+    assert zygote.run(site.folder, "plan", "--detailed-exitcode").code == 0
+
+
+def test_an_apply_makes_as_many_calls_as_it_is_killed_at(site: Site, zygote: Zygote) -> None:
+    site.server.gate("arm", site.project, nth=0, when="before")
+    assert zygote.run(site.folder, *APPLY).code == 0
+    assert site.server.gate("count", site.project) == 8
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_while_it_refreshes_the_cache_of_an_old_server_it_has_converged(
+    zygote: Zygote, tmp_path: Path, when: Literal["before", "after"]
+) -> None:
+    with a_server(version="1.9.6") as old:
+        site = Site(old, tmp_path)
+        assert killed_at(site, 9, when).code == -signal.SIGKILL
+        site.assert_converged()
+        assert zygote.run(site.folder, *APPLY).code == 0
+        site.assert_converged()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("nth", range(1, 4))
+def test_killed_during_an_update_or_a_deletion_the_next_run_converges(
+    site: Site, zygote: Zygote, nth: int, when: Literal["before", "after"]
+) -> None:
+    assert zygote.run(site.folder, *APPLY).code == 0
+    site.declare({"web": {**KEYS["web"], "scopes": ["users.read"]}, "people": KEYS["people"]})
+    assert killed_at(site, nth, when, "--allow-in-use").code == -signal.SIGKILL
+    assert zygote.run(site.folder, *APPLY, "--allow-in-use").code == 0
+    site.assert_converged()
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_killed_before_a_line_of_what_writes_the_next_run_converges(server: Server, zygote: Zygote, share: int) -> None:
+    with a_folder() as folder:
+        counted = zygote.run(Site(server, folder).folder, *APPLY, kill=0)
+    assert counted.code == 0
+    kills = 0
+    for point in range(1 + EVERY * share, counted.lines, EVERY * SHARES):
+        with a_folder() as folder:
+            site = Site(server, folder)
+            # Two runs may differ by a few lines, so that the last points may lie beyond the end of this one.
+            kills += zygote.run(folder, *APPLY, kill=point).code == -signal.SIGKILL
+            again = zygote.run(folder, *APPLY)
+            assert again.code == 0, f"killed before line {point}, the next run said:\n{again.output}"
+            site.assert_converged()
+    assert kills * SHARES > 100
+
+
+def test_killed_again_and_again_it_converges_in_the_end(site: Site, zygote: Zygote) -> None:
+    kills = 0
+    for point in range(10, 3000, 17):
+        result = zygote.run(site.folder, *APPLY, kill=point)
+        if result.code == 0:
+            break
+        assert result.code == -signal.SIGKILL, result.output
+        kills += 1
+    assert kills > 5
+    site.assert_converged()
+
+
+def test_killed_amid_ten_calls_at_a_time_the_next_run_converges(server: Server, zygote: Zygote, tmp_path: Path) -> None:
+    for nth in (3, 8, 14):
+        folder = tmp_path / str(nth)
+        folder.mkdir()
+        site = Site(server, folder)
+        many = {name: {**KEYS["people"], "name": name} for name in (f"more-{number}" for number in range(12))}
+        site.declare(KEYS | many)
+        site.server.gate("arm", site.project, nth=nth, when="from")
+        process = start(site.folder, "apply", "--auto-approve")
+        site.server.gate("wait", site.project, calls=3)
+        process.kill()
+        assert ended(process, site.folder).code == -signal.SIGKILL
+        site.server.gate("release", site.project, deliver=True)  # calls that were under way arrive after the death
+        assert zygote.run(site.folder, *APPLY).code == 0
+        assert zygote.run(site.folder, "plan", "--detailed-exitcode").code == 0
+        live = site.server.keys(site.project)
+        assert len(live) == len(site.keys) + 1
+
+
+def test_without_the_journal_the_next_run_waits_until_the_dead_one_cannot_be_at_work(site: Site) -> None:
+    killed_at(site, 2, "after")  # the first creation
+    shutil.rmtree(site.folder / ".reconciler")
+    (left,) = (key for key in site.server.keys(site.project).values() if key["name"].endswith(" (undelivered)"))
+
+    early = run(site.folder, *APPLY, "--format", "json")
+
+    assert early.code == 3
+    results = early.report["environments"][0]["results"]
+    (waiting,) = (result for result in results if result["status"] != "applied")
+    assert waiting["id"] == left["$id"]
+    assert waiting["status"] == "failed"
+    assert waiting["message"].startswith("in progress elsewhere: another run created this key at ")
+    assert site.server.keys(site.project)[left["$id"]] == left
+    site.server.gate("move", seconds=15 * 60 + 1)
+    assert run(site.folder, *APPLY).code == 0
+    site.assert_converged()
