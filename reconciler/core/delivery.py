@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -29,6 +30,7 @@ def filled(sink: SinkSpec, value_of: Callable[[str], str], folder: str) -> SinkS
     return SinkSpec(kind=sink.kind, options=tuple(options))
 
 
+@lru_cache(maxsize=1024)
 def _joined(folder: str, path: str) -> str:
     return str(PurePath(folder, path))
 

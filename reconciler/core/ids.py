@@ -35,8 +35,9 @@ class OwnedId:
     generation: int
 
 
-def _base32(text: str) -> str:
-    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()
+def _hash(text: str) -> str:
+    """The first eight characters of the hash in base32: they stand for five bytes, and ids need no more."""
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()[:5]).decode().lower()
 
 
 def slug(name: str) -> str:
@@ -44,12 +45,12 @@ def slug(name: str) -> str:
     if _SLUG.fullmatch(name):
         return name
     start = re.sub(r"[^a-z0-9-]+", "-", name.lower())[:15].strip("-")
-    return f"{start}-{_base32(name)[:6]}"
+    return f"{start}-{_hash(name)[:6]}"
 
 
 def tag(realm: Realm, slug: str) -> str:
     """Eight base32 characters that mark a slug as one realm's."""
-    return _base32("\0".join(("v1", realm.owner, realm.environment, realm.project, slug)))[:8]
+    return _hash("\0".join(("v1", realm.owner, realm.environment, realm.project, slug)))
 
 
 def key_id(realm: Realm, slug: str, generation: int = 1) -> str:

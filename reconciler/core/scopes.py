@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from reconciler.core.quoting import one_of, quoted
 from reconciler.core.suggest import did_you_mean
@@ -84,14 +85,16 @@ class Vocabulary:
         named: set[str] = set()
         globbed: set[str] = set()
         faults: dict[str, Fault] = {}
+        known = self.known
         for entry in entries:
+            if entry in known:
+                named.add(entry)
+                continue
             granted = self.judge(entry)
             if isinstance(granted, Fault):
                 faults[entry] = granted
-            elif "*" in entry:
-                globbed |= granted
             else:
-                named |= granted
+                globbed |= granted
         return Grants(scopes=frozenset(named | globbed), from_globs=frozenset(globbed - named), faults=faults)
 
     def judge(self, entry: str) -> frozenset[str] | Fault:
@@ -108,8 +111,7 @@ class Vocabulary:
         return Fault(message=f"scope {quoted(entry)} is unknown{whose}", hint=hint)
 
     def _glob(self, glob: str) -> frozenset[str] | Fault:
-        pattern = re.compile(".*".join(map(re.escape, glob.split("*"))))
-        matched = frozenset(scope for scope in self.catalogue.known if pattern.fullmatch(scope))
+        matched = _matched(glob, self.catalogue.known)
         usable = matched - self.catalogue.deprecated.keys() - SENSITIVE
         granted = usable & self.known
         if granted:
@@ -122,3 +124,9 @@ class Vocabulary:
             message=f"{quoted(glob)} matches only scopes that a glob never grants: sensitive or deprecated ones",
             hint=f"name what you mean, {one_of(sorted(matched))}",
         )
+
+
+@lru_cache(maxsize=256)
+def _matched(glob: str, scopes: frozenset[str]) -> frozenset[str]:
+    pattern = re.compile(".*".join(map(re.escape, glob.split("*"))))
+    return frozenset(scope for scope in scopes if pattern.fullmatch(scope))
