@@ -98,9 +98,15 @@ async def plan_to_destroy(sites: Sequence[Site]) -> Planned:
 
 
 async def _look(site: Site) -> Live:
-    facts, listing = await asyncio.gather(site.store.facts(), site.store.list())
-    own = own_ids(listing.keys, site.own_secret)
-    return Live(keys=listing.keys, now=listing.now, facts=facts, own=own)
+    try:
+        async with asyncio.TaskGroup() as calls:  # where one fails the other is cancelled: neither outlives the client
+            facts, listing = calls.create_task(site.store.facts()), calls.create_task(site.store.list())
+    except ExceptionGroup as group:
+        error = group.exceptions[0]
+        raise error from error.__cause__
+    keys = listing.result()
+    own = own_ids(keys.keys, site.own_secret)
+    return Live(keys=keys.keys, now=keys.now, facts=facts.result(), own=own)
 
 
 async def _all(calls: Iterable[Awaitable[_T]]) -> tuple[_T, ...]:
