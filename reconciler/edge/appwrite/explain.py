@@ -80,6 +80,8 @@ def unanswered(site: Site, call: Call, failure: Failure) -> ServerError:
 def redirected(site: Site, call: Call, answer: Answer) -> ServerError:
     """A redirect, which is never followed: the credential goes to no other host."""
     target = _origin(answer.headers.get("Location", ""))
+    if _repeats(target, site):
+        target = ""
     endpoint = f"{target}/v1" if target else "the address of the server itself"
     return ServerError(
         f"{_start(site, call)}: the server answered {answer.status}, a redirect to {target or 'nowhere'}, "
@@ -105,13 +107,20 @@ def _words(site: Site, error: ApiError | None) -> str:
 
 
 def _presentable(text: str, site: Site) -> str:
-    secret = site.credential.secret.reveal() if site.credential else ""
-    # Any part of it is too much, but for the first letters that only tell its kind and are masked below.
-    if any(secret[at : at + _WINDOW] in text for at in range(max(1, len(secret) - _WINDOW + 1)) if secret):
+    if _repeats(text, site):
         return "(withheld: it repeats the credential)"
     masked = _SECRET.sub("(secret)", text)
     plain = "".join(character if character.isprintable() else " " for character in masked)
     return plain if len(plain) <= _LONGEST_MESSAGE else f"{plain[: _LONGEST_MESSAGE - 1]}…"
+
+
+def _repeats(text: str, site: Site) -> bool:
+    """Whether any part of the credential is in a text, in any case: names of hosts have none.
+
+    The first letters, which only tell its kind, are masked elsewhere.
+    """
+    secret, shown = site.credential.secret.reveal().lower() if site.credential else "", text.lower()
+    return any(secret[at : at + _WINDOW] in shown for at in range(max(1, len(secret) - _WINDOW + 1)) if secret)
 
 
 def _origin(location: str) -> str:
