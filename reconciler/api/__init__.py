@@ -28,6 +28,7 @@ from reconciler.core.guards import Allowances
 from reconciler.core.manifest import Manifest, parse
 from reconciler.core.outcome import Outcome
 from reconciler.core.resolve import connection, resolve, unset_variables
+from reconciler.core.variables import Variables
 from reconciler.edge import documents
 from reconciler.edge.clock import SystemClock
 from reconciler.edge.journal import RunJournal
@@ -73,6 +74,7 @@ def validate(path: Path, environments: Iterable[str], variables: Mapping[str, st
 
     Where no environment is named, all are judged, and a `${VAR}` that is not set is only a warning.
     """
+    variables = Variables(variables)
     catalogue = shipped_catalogue()
     manifest = parse(documents.read(path), schema("manifest"), catalogue)
     named = tuple(dict.fromkeys(environments))
@@ -168,6 +170,7 @@ async def connect(
     entropy: random.Random | None = None,
 ) -> AsyncIterator[Reconciler]:
     """Connect the named environments, each once, or all: reads variables and credentials, calls no server yet."""
+    variables = Variables(variables)
     clock, entropy = clock or SystemClock(), entropy or random.SystemRandom()
     async with AsyncExitStack() as stack:
         wiring = Wiring(

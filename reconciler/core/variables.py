@@ -6,9 +6,30 @@ A variable that is set and empty counts as unset.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
+
+
+class Variables(Mapping[str, str]):
+    """Variables, of which some are credentials: whoever prints them all, such as a traceback, sees none."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"{len(self)} variables"
 
 
 def unset(text: str, variables: Mapping[str, str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 The rules:
 - No message holds any part of a credential; each names where it came from, so that its owner can be found.
+- A frame that raises holds a credential only as a Secret, so that no traceback shows one.
 - What cannot work is refused here, before any call: an unknown prefix, an account key, a JWT, a character
   that no header carries, a file that others on the machine can read.
 - Appwrite takes the text before the first `_` as the key's type, and a key without `_` as a project key made
@@ -34,6 +35,13 @@ _PREFIXES: Mapping[str, Kind] = {
     "organization": "organization_key",
 }
 _WHAT_WOULD_DO = "give a project key (standard_…), an organization key (organization_…) or a console session"
+_STRANGE_CHARACTER = (
+    "holds a character that no credential has: a space, a line break, or one outside ASCII",
+    "copy it again, alone and on one line",
+)
+
+Complaint = tuple[str, str]
+"""What is wrong, as the rest of a sentence, and a hint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,27 +72,28 @@ def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Cr
     if spec.source == "file":
         path = base / Path(spec.where).expanduser()
         return _credential(connection, _from_file(connection, path), f"the file {path}")
-    text = _from_variable(connection, spec.where, variables)
-    return _credential(connection, text, f"the environment variable {spec.where}")
+    if spec.where not in variables:
+        raise _no_variable(connection, spec.where)
+    written = Secret(variables[spec.where])
+    return _credential(connection, written, f"the environment variable {spec.where}")
 
 
-def _from_variable(connection: Connection, name: str, variables: Mapping[str, str]) -> str:
-    if name in variables:
-        return variables[name]
+def _no_variable(connection: Connection, name: str) -> CredentialError:
     other = PROJECT_VARIABLE if name == ORGANIZATION_VARIABLE else ORGANIZATION_VARIABLE
-    raise CredentialError(
+    return CredentialError(
         f"{connection.environment}: there is no credential: the environment variable {name} is not set",
         hint=f"set {name}, or name another place under environments.{connection.environment}: "
         f"`credential: {{env: {other}}}` or `credential: {{file: PATH}}`",
     )
 
 
-def _from_file(connection: Connection, path: Path) -> str:
+def _from_file(connection: Connection, path: Path) -> Secret:
     where = f"{connection.environment}: the credential file {path}"
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
-            content = file.read(_MAX_FILE + 1) if stat.S_ISREG(status.st_mode) else b""
+            # Latin-1 never fails, and what is not ASCII is refused with the other characters that no header carries.
+            content = Secret((file.read(_MAX_FILE + 1) if stat.S_ISREG(status.st_mode) else b"").decode("latin-1"))
     except OSError as error:
         raise CredentialError(
             f"{where} cannot be read: {error.strerror}",
@@ -97,30 +106,36 @@ def _from_file(connection: Connection, path: Path) -> str:
             f"{where} is open to others on this machine (mode {stat.S_IMODE(status.st_mode):04o})",
             hint=f"chmod 600 {path}",
         )
-    if len(content) > _MAX_FILE:
+    if len(content.reveal()) > _MAX_FILE:
         raise CredentialError(f"{where} is too large to be one", hint="it holds the credential and nothing else")
-    # Latin-1 never fails, and what is not ASCII is refused with the other characters that no header carries.
-    return content.decode("latin-1")
+    return content
 
 
-def _credential(connection: Connection, text: str, source: str) -> Credential:
+def _credential(connection: Connection, written: Secret, source: str) -> Credential:
     where = f"{connection.environment}: the credential in {source}"
-    text = text.rstrip("\r\n")
-    if not text:
-        raise CredentialError(f"{where} is empty", hint=_WHAT_WOULD_DO)
-    session = _session(text)
-    if any(not "!" <= character <= "~" for character in session or text):
-        raise CredentialError(
-            f"{where} holds a character that no credential has: a space, a line break, or one outside ASCII",
-            hint="copy it again, alone and on one line",
-        )
-    kind: Kind = "session" if session else _kind(text, where)
+    kind, secret, complaint = _judged(written.reveal().rstrip("\r\n"))
+    if complaint is not None:
+        raise CredentialError(f"{where} {complaint[0]}", hint=complaint[1])
     if kind == "organization_key" and not connection.organization:
         raise CredentialError(
             f"{where} is an organization key, and the environment names no organization",
             hint=f"add `organization: ID` under environments.{connection.environment}, or give a project key",
         )
-    return Credential(kind=kind, secret=Secret(session or text), source=source)
+    return Credential(kind=kind, secret=secret, source=source)
+
+
+def _judged(text: str) -> tuple[Kind, Secret, Complaint | None]:
+    """What a credential is, or why it is none."""
+    if not text:
+        return "project_key", Secret(""), ("is empty", _WHAT_WOULD_DO)
+    session = _session(text)
+    if any(not "!" <= character <= "~" for character in session or text):
+        return "project_key", Secret(""), _STRANGE_CHARACTER
+    if session:
+        return "session", Secret(session), None
+    prefix, underscore, _ = text.partition("_")
+    kind = _PREFIXES.get(prefix, "project_key") if underscore else "project_key"
+    return kind, Secret(text), _complaint(text, prefix if underscore else "standard")
 
 
 def _session(text: str) -> str | None:
@@ -132,20 +147,12 @@ def _session(text: str) -> str | None:
     return text if text.startswith("eyJ") and "." not in text else None
 
 
-def _kind(text: str, where: str) -> Kind:
-    prefix, underscore, _ = text.partition("_")
+def _complaint(text: str, prefix: str) -> Complaint | None:
     if text.startswith("eyJ"):
-        raise CredentialError(
-            f"{where} is a JWT, which newer servers do not let manage keys",
-            hint=f"{_WHAT_WOULD_DO}: the value of the cookie {SESSION_COOKIE}, not a token made from it",
+        return (
+            "is a JWT, which newer servers do not let manage keys",
+            f"{_WHAT_WOULD_DO}: the value of the cookie {SESSION_COOKIE}, not a token made from it",
         )
-    if not underscore:
-        return "project_key"
     if prefix == "account":
-        raise CredentialError(
-            f"{where} is an account key, which Appwrite never lets manage the keys of a project",
-            hint=_WHAT_WOULD_DO,
-        )
-    if prefix not in _PREFIXES:
-        raise CredentialError(f"{where} is of no kind that is known by its prefix", hint=_WHAT_WOULD_DO)
-    return _PREFIXES[prefix]
+        return "is an account key, which Appwrite never lets manage the keys of a project", _WHAT_WOULD_DO
+    return None if prefix in _PREFIXES else ("is of no kind that is known by its prefix", _WHAT_WOULD_DO)

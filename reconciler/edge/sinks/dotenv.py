@@ -47,29 +47,15 @@ class DotenvSink:
 
     def write(self, secret: Secret) -> None:
         """Set the variable, on its own line where it has none yet."""
-        assignment = f"{self.variable}={_quoted(secret.reveal())}"
         with files.locked(self.path):
-            mark, bindings = _cut(self.path)
-            lines = [binding.original.string for binding in bindings]
-            at = _last(bindings, self.variable)
-            if at is None:
-                newline = "\r\n" if lines and lines[-1].endswith("\r\n") else "\n"
-                ended = not lines or lines[-1].endswith(("\n", "\r"))
-                lines.append(f"{'' if ended else newline}{assignment}{newline}")
-            else:
-                lines[at] = _reassigned(lines[at], assignment)
-            files.replace(self.path, _encode(mark, lines))
+            files.replace(self.path, _with(self.path, self.variable, secret))
 
     def remove(self) -> None:
         """Take the variable's line away."""
         with files.locked(self.path):
-            mark, bindings = _cut(self.path)
-            lines = [binding.original.string for binding in bindings]
-            at = _last(bindings, self.variable)
-            if at is not None:
-                blank = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-                lines[at] = blank[: max(blank.rfind("\n"), blank.rfind("\r")) + 1]
-                files.replace(self.path, _encode(mark, lines))
+            content = _without(self.path, self.variable)
+            if content is not None:
+                files.replace(self.path, content)
 
 
 def open_sink(spec: SinkSpec) -> DotenvSink:
@@ -132,8 +118,31 @@ def _parsed(text: str) -> tuple[Binding, ...]:
     return tuple(parse_stream(io.StringIO(text, newline="")))
 
 
-def _encode(mark: str, lines: list[str]) -> bytes:
-    return "".join((mark, *lines)).encode(errors="surrogateescape")
+def _with(path: Path, variable: str, secret: Secret) -> Secret:
+    """The file with the variable set; wrapped, for it is held by frames in which much may go wrong."""
+    assignment = f"{variable}={_quoted(secret.reveal())}"
+    mark, bindings = _cut(path)
+    lines = [binding.original.string for binding in bindings]
+    at = _last(bindings, variable)
+    if at is None:
+        newline = "\r\n" if lines and lines[-1].endswith("\r\n") else "\n"
+        ended = not lines or lines[-1].endswith(("\n", "\r"))
+        lines.append(f"{'' if ended else newline}{assignment}{newline}")
+    else:
+        lines[at] = _reassigned(lines[at], assignment)
+    return Secret("".join((mark, *lines)))
+
+
+def _without(path: Path, variable: str) -> Secret | None:
+    """The file without the variable's line, None where it has none."""
+    mark, bindings = _cut(path)
+    lines = [binding.original.string for binding in bindings]
+    at = _last(bindings, variable)
+    if at is None:
+        return None
+    blank = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+    lines[at] = blank[: max(blank.rfind("\n"), blank.rfind("\r")) + 1]
+    return Secret("".join((mark, *lines)))
 
 
 def _last(bindings: list[Binding], variable: str) -> int | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from reconciler.core.secret import Secret
 from reconciler.errors import SinkError
 
 _MODE = 0o600
@@ -77,8 +78,11 @@ def read(path: Path) -> bytes | None:
             return None
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Put new content in place of the old, all or nothing; call it while the path is `locked`."""
+def replace(path: Path, content: Secret) -> None:
+    """Put new content in place of the old, all or nothing; call it while the path is `locked`.
+
+    The text is UTF-8; bytes that are none are lone surrogates in it.
+    """
     draft = path.with_name(f".{path.name}.reconciler")
     with translated(path):
         with suppress(FileNotFoundError):
@@ -86,7 +90,7 @@ def replace(path: Path, content: bytes) -> None:
         try:
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:  # noqa: PTH123
                 os.fchmod(file.fileno(), _MODE)
-                file.write(content)
+                file.write(content.reveal().encode(errors="surrogateescape"))
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
