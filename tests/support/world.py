@@ -26,6 +26,7 @@ from reconciler.core.secret import Secret
 from reconciler.edge.appwrite import AppwriteKeys, open_http
 from reconciler.edge.credentials import Credential
 from reconciler.emulator import Emulator, Profile
+from reconciler.emulator.wire import ASGIApp
 from reconciler.errors import Position
 from tests.support.clocks import FakeClock
 from tests.support.line import Line
@@ -135,20 +136,21 @@ async def a_world(profile: Profile = "main") -> AsyncIterator[World]:
 
 @dataclass(slots=True, kw_only=True)
 class Machine:
-    """A folder with its sinks and its journal, from which runs are made."""
+    """A folder with its sinks and its journal, from which runs are made; `line` where it is not the world's own."""
 
     world: World
     folder: Path
     seed: int = 0
     parallelism: int = 1
     clock: FakeClock = field(default_factory=FakeClock)
+    line: ASGIApp | None = None
 
     @asynccontextmanager
     async def reconciler(self, desired: Desired) -> AsyncIterator[Reconciler]:
         """A run's connection; each has other random numbers, the same in each test."""
         self.seed += 1
         entropy = Random(self.seed)
-        async with open_http("emulator", app=self.world.line, parallelism=self.parallelism) as http:
+        async with open_http("emulator", app=self.line or self.world.line, parallelism=self.parallelism) as http:
             store = AppwriteKeys(
                 http,
                 project=PROJECT,
