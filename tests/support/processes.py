@@ -64,7 +64,7 @@ class Server:
         return answer.status_code == 404 or "(role: applications)" in answer.text
 
 
-def _environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """The processes' environment: nothing of the developer's own credentials or colours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("APPWRITE_", "RECONCILER_"))}
     return {**kept, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
@@ -74,7 +74,7 @@ def _environment() -> dict[str, str]:
 def a_server(profile: Literal["main", "1.9.x"] = "main", *, version: str = "2.0.0") -> Iterator[Server]:
     """A server for as long as the context is open."""
     command = [sys.executable, "-m", "tests.support.gated_server", profile, version]
-    with subprocess.Popen(command, cwd=ROOT, env=_environment(), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             port, session = process.stdout.readline().split()
@@ -90,7 +90,7 @@ def start(folder: Path, *arguments: str) -> Process:
         return subprocess.Popen(
             [sys.executable, "-m", "reconciler", *arguments],
             cwd=folder,
-            env=_environment(),
+            env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -155,7 +155,7 @@ def a_zygote() -> Iterator[Zygote]:
     """A zygote for as long as the context is open."""
     command = [sys.executable, "-m", "tests.support.zygote"]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, env=_environment(), stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stdin=pipe, stdout=pipe, text=True) as process:
         yield Zygote(process=process)
         assert process.stdin is not None
         process.stdin.close()
