@@ -122,7 +122,7 @@ def test_no_command_shows_a_secret_in_any_format(
 
 @pytest.mark.parametrize("html", [False, True], ids=["api", "page"])
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 418, 429, 500, 502])
-@pytest.mark.parametrize("credential", [CREDENTIAL, SESSION], ids=["key", "session"])
+@pytest.mark.parametrize("credential", [CREDENTIAL, SESSION, WORD * 9], ids=["key", "session", "old key"])
 def test_a_server_that_repeats_the_credential_repeats_it_to_nobody(
     command: Command, caplog: pytest.LogCaptureFixture, status: int, html: bool, credential: str
 ) -> None:

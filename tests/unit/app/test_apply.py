@@ -139,20 +139,35 @@ async def test_a_server_that_fails_again_and_again_is_left_alone(shop: Shop) -> 
 
 async def test_failures_between_successes_do_not_add_up(shop: Shop) -> None:
     names = [f"key-{number}" for number in range(9)]
-    shop.fail(*(Rule(method="POST", nth=number, fault=Answer(status=400)) for number in (1, 2, 4, 5, 7, 8)))
+    sendings = 6  # of a creation that fails: the first and five more
+    fine = {2 * sendings + 1, 4 * sendings + 2, 6 * sendings + 3}
+    failing = set(range(1, 6 * sendings + 3)) - fine
+    shop.fail(*(Rule(method="POST", nth=number, fault=Answer(status=500)) for number in failing))
 
     outcome = await shop.apply(desired(*map(wanted, names)))
 
     assert list(statuses(outcome).values()) == [FAILED, FAILED, APPLIED] * 3
 
 
-async def test_as_many_calls_as_are_allowed_may_fail_side_by_side(shop: Shop) -> None:
-    names = [f"key-{number}" for number in range(12)]
-    shop.fail(*(Rule(method="POST", nth=number, fault=Answer(status=400)) for number in (1, 2, 3)))
+async def test_as_many_calls_as_are_in_flight_may_fail_before_the_server_is_left_alone(shop: Shop) -> None:
+    names = [f"key-{number:02}" for number in range(12)]
+    shop.fail(Rule(method="POST", fault=Answer(status=500)))
 
     outcome = await shop.apply(desired(*map(wanted, names)), parallelism=4)
 
-    assert list(statuses(outcome).values()).count(APPLIED) == 9
+    assert [status for status in statuses(outcome).values() if status is not NOT_ATTEMPTED] in (
+        [FAILED] * 4,
+        [FAILED] * 7,  # the three that were begun before the fourth failed
+    )
+
+
+async def test_a_clear_no_is_no_failing_server(shop: Shop) -> None:
+    names = [f"key-{number}" for number in range(9)]
+    shop.fail(Rule(method="POST", fault=Answer(status=400)))
+
+    outcome = await shop.apply(desired(*map(wanted, names)))
+
+    assert list(statuses(outcome).values()) == [FAILED] * 9
 
 
 @pytest.mark.parametrize("parallelism", [1, 3, 10])
