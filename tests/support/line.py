@@ -6,7 +6,7 @@ late at a chosen moment rather than after a time, and one that is done but answe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from reconciler.emulator.dropped import Dropped
@@ -32,7 +32,14 @@ class DoneBut:
     status: int
 
 
-Trouble = Fault | HeldBack | DoneBut
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meanwhile:
+    """Something happens elsewhere just before the application does the call."""
+
+    happens: Callable[[], object]
+
+
+Trouble = Fault | HeldBack | DoneBut | Meanwhile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +93,9 @@ class Line:
                 body = await read_body(receive, _LONGEST_BODY) or b""
                 await self._deliver(scope, body)
                 await Faults(self._app, [Rule(fault=Answer(status=status))])(scope, receive, send)
+            case Meanwhile(happens=happens):
+                happens()
+                await self._app(scope, receive, send)
             case fault:
                 await Faults(self._app, [Rule(fault=fault)])(scope, receive, send)
 
