@@ -14,7 +14,7 @@ LONGEST = timedelta(days=100 * 366)
 _YEARS = range(1970, 9999)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=32_768)
 def parse_expiry(text: str) -> Expiry:
     """The expiry that a text in the schema's form means; raises ValueError saying what is wrong with it."""
     if text == "never":

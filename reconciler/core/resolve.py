@@ -190,8 +190,15 @@ class _ScopeLists:
     def grants(self, key: DeclaredKey) -> Grants:
         """What a key's list comes to."""
         if key.scopes not in self._grants:
-            self._grants[key.scopes] = self._vocabulary.grants(entry for entry, _ in self.entries(key))
+            self._grants[key.scopes] = self._vocabulary.grants(self._spelt_out(key.scopes))
         return self._grants[key.scopes]
+
+    def _spelt_out(self, entries: tuple[str, ...]) -> Iterator[str]:
+        for entry in entries:
+            if entry.startswith("@"):
+                yield from self._manifest.scope_sets[entry[1:]]
+            else:
+                yield entry
 
     def entries(self, key: DeclaredKey) -> Iterator[tuple[str, Path]]:
         """Names and globs with their places; a set's members stand where the set is declared."""
