@@ -104,10 +104,10 @@ async def test_a_deletion_that_fails_stops_no_other(shop: Shop) -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_credential_halts_the_environment(shop: Shop, status: int) -> None:
-    put(shop, "stale", "old")
+    put(shop, "stale", "old", "kept")
     shop.fail(Rule(method="POST", nth=1, fault=Answer(status=status)))
 
-    outcome = await mixed(shop)
+    outcome = await shop.apply(desired(*MIXED, wanted("kept")))
 
     assert statuses(outcome) == {"new": FAILED, "other": NOT_ATTEMPTED, "stale": NOT_ATTEMPTED, "old": NOT_ATTEMPTED}
     assert told(outcome, "stale") == "the server refused the credential | "

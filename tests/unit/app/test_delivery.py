@@ -420,6 +420,32 @@ async def test_an_id_that_another_project_has_taken_is_told_with_a_way_out(shop:
     )
 
 
+async def test_a_key_whose_id_differs_in_its_letters_alone_is_somebody_elses(shop: Shop, sinks: FakeSinks) -> None:
+    shop.emulator.add_key(REALM.project, NEW.upper(), ["users.read"], name="CI")
+
+    outcome = await shop.apply(WISH, sinks=sinks)
+
+    assert told(outcome, "new").startswith(f"the id {NEW} is taken by a key in other letters")
+    assert set(await shop.keys()) == {NEW.upper()}
+
+
+async def test_what_is_undone_is_this_runs_key_and_not_the_one_that_another_run_put_in_its_place(
+    shop: Shop, sinks: FakeSinks
+) -> None:
+    def replace_key(call: str) -> None:
+        if call.startswith("PUT"):
+            theirs = "UPDATE keys SET expire = '2026-11-30T12:59:59.999+00:00'"
+            shop.emulator._store._connection.execute(theirs)
+
+    shop.wire.before = replace_key
+    shop.fail(Rule(method="PUT", fault=Answer(status=403)))
+
+    outcome = await shop.apply(WISH, sinks=sinks)
+
+    assert statuses(outcome) == {"new": UNDELIVERED}
+    assert NEW in await shop.keys()
+
+
 async def test_a_creation_whose_answer_was_lost_is_known_by_its_nonce(
     shop: Shop, sinks: FakeSinks, sink: FakeSink
 ) -> None:
