@@ -116,10 +116,11 @@ def _in_use(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
     for change in plan.changes:
         # An expired key stopped working by itself.
         ends = not change.expired if isinstance(change, Delete) else _has(change, Risk.EXPIRES_NOW)
-        if ends and _has(change, Risk.IN_USE) and not allow.in_use:
-            yield Refusal(
-                guard="in-use",
-                where=change.address,
-                message="somebody used this key in the last 7 days, and it would stop working",
-                hint="move its users to another key first, or pass --allow-in-use",
-            )
+        for mark in change.marks:
+            if ends and mark.risk is Risk.IN_USE and not allow.in_use:
+                yield Refusal(
+                    guard="in-use",
+                    where=change.address,
+                    message=f"this key was used in the last 7 days ({mark.detail}), and would stop working",
+                    hint="move its users to another key first, or pass --allow-in-use",
+                )

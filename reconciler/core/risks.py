@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from reconciler.core.desired import SinkSpec
@@ -40,18 +41,19 @@ def of_use(key: LiveKey, now: datetime, own: frozenset[str]) -> tuple[Mark, ...]
     marks = []
     if key.id in own:
         marks.append(Mark(risk=Risk.OWN_CREDENTIAL))
-    if key.accessed is not None and _in_use(key.created, key.accessed, now):
-        marks.append(Mark(risk=Risk.IN_USE, detail=f"accessed {key.accessed:%Y-%m-%d}"))
+    if key.accessed is not None and now - key.accessed <= IN_USE:
+        marks += _in_use(key.created, key.accessed, now)
     return tuple(marks)
 
 
-def _in_use(created: datetime, accessed: datetime, now: datetime) -> bool:
-    """Used within seven days. Appwrite moves `accessedAt` once in 24 hours at most, so a use within a minute
-    of creation is taken for the trial that apply itself makes only where a later use would have moved it by
-    now.
+def _in_use(created: datetime, accessed: datetime, now: datetime) -> Iterator[Mark]:
+    """Appwrite moves `accessedAt` once in 24 hours at most, and apply itself uses each new key once. A use within a
+    minute of creation is that trial for sure only where a later one would have moved the time by now.
     """
-    only_tried = accessed - created <= _OWN_TRIAL and now - created > _ACCESS_RESOLUTION
-    return now - accessed <= IN_USE and not only_tried
+    maybe_tried = accessed - created <= _OWN_TRIAL
+    if not maybe_tried or now - created <= _ACCESS_RESOLUTION:
+        doubt = ", perhaps by the trial of apply alone" if maybe_tried else ""
+        yield Mark(risk=Risk.IN_USE, detail=f"accessed {accessed:%Y-%m-%d}{doubt}")
 
 
 def of_sinks(replaced: tuple[SinkSpec, ...]) -> tuple[Mark, ...]:

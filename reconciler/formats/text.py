@@ -154,25 +154,27 @@ def _refusal(refusal: Refusal, screen: Screen) -> str:
 
 
 def outcome_text(outcome: Outcome, *, width: int = 80, color: bool = False) -> str:
-    """The report as a screen."""
+    """The report as a screen; a hint that several results share stands below the first."""
     screen = Screen(width=width, color=color)
     lines: list[str] = []
+    hinted: set[str] = set()
     for environment in outcome.environments:
         for result in environment.results:
-            lines += _result(result, screen)
+            lines += _result(result, screen, hint="" if result.hint in hinted else result.hint)
+            hinted.add(result.hint)
     lines += [screen.paint(screen.wrap(clean(text), first="warning: "), "warning") for text in warnings(outcome)]
     summary = screen.wrap(outcome_summary(outcome))
     return "\n".join((*lines, *([""] if lines else []), summary)) + "\n"
 
 
-def _result(result: Result, screen: Screen) -> Iterator[str]:
+def _result(result: Result, screen: Screen, *, hint: str) -> Iterator[str]:
     word = action(result.change)
     head, end = f"{SYMBOLS[word]} {clean(result.change.address)}", f"{word}: {result.status}"
     yield screen.paint(head, word) + screen.beside(head, end) + screen.paint(end, result.status)
     if result.message:
         yield screen.wrap(clean(result.message), first="    ")
-    if result.hint:
-        yield screen.paint(screen.wrap(clean(result.hint), first="    hint: "), "dim")
+    if hint:
+        yield screen.paint(screen.wrap(clean(hint), first="    hint: "), "dim")
 
 
 def progress_text(result: Result, done: int, total: int) -> str:

@@ -114,7 +114,7 @@ def plan_summary(plan: Plan) -> str:
     counted = counts(plan)
     left = f"{counted['unchanged']} unchanged, {counted['unmanaged']} unmanaged"
     if not plan.changes:
-        return f"No changes: live equals the manifest ({left})."
+        return f"No changes ({left})."
     what = ", ".join(f"{counted[name]} to {name}" for name in ACTIONS if counted[name])
     return f"Plan: {what}; {left}."
 
@@ -134,7 +134,7 @@ def outcome_summary(outcome: Outcome) -> str:
     if outcome.complete:
         return f"Applied: all {total} changes." if total > 1 else "Applied: the one change."
     rest = ", ".join(f"{count} {status}" for status, count in counted.items() if count and status != Status.APPLIED)
-    return f"Incomplete: {counted[Status.APPLIED]} of {total} changes applied, {rest}. Run apply again."
+    return f"Incomplete: {counted[Status.APPLIED]} of {total} changes applied, {rest}. See above, then run it again."
 
 
 def warnings(outcome: Outcome) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def test_3_apply_is_incomplete(command: Command) -> None:
 
     assert ended.code == 3
     assert "key_creation_denied" in ended.out
-    assert ended.out.endswith("Incomplete: 0 of 1 changes applied, 1 failed. Run apply again.\n")
+    assert ended.out.endswith("Incomplete: 0 of 1 changes applied, 1 failed. See above, then run it again.\n")
 
 
 @pytest.mark.parametrize("arguments", [["plan", "--detailed-exitcode"], ["plan"], ["apply", "--auto-approve"]])
