@@ -118,6 +118,14 @@ def test_the_trial_that_apply_made_is_no_use_once_a_later_use_would_show(
     assert names(refusals(desired(wanted()), live(live_key(), key))) == (["in-use"] if refused else [])
 
 
+def test_a_refusal_says_that_the_use_may_be_the_trial_of_apply() -> None:
+    fresh = live_key("old", age=timedelta(hours=1), accessed=NOW - timedelta(hours=1))
+    used = live_key("old", age=timedelta(hours=3), accessed=NOW - timedelta(hours=1))
+
+    assert "perhaps by the trial of apply alone" in refusals(desired(wanted()), live(live_key(), fresh))[0].message
+    assert "perhaps" not in refusals(desired(wanted()), live(live_key(), used))[0].message
+
+
 def test_an_expired_key_is_in_nobodys_use() -> None:
     expired = live_key("old", expire=NOW - SECOND, accessed=NOW - timedelta(days=1))
 
