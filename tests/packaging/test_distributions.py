@@ -106,6 +106,4 @@ def test_the_installed_wheel_finds_its_own_schemas(installed: Path) -> None:
     )
 
     assert (completed.returncode, completed.stderr) == (0, b"")
-    assert json.loads(completed.stdout) == json.loads(
-        (ROOT / "schemas/manifest.schema.json").read_text("utf-8")
-    )
+    assert json.loads(completed.stdout) == json.loads((ROOT / "schemas/manifest.schema.json").read_text("utf-8"))
