@@ -19,8 +19,8 @@ _FULL: dict[str, Group] = {
     "create": creating.figures,
 }
 _QUICK: dict[str, Group] = {
-    "start": lambda _: starting.figures(pairs=2),
-    "plan": lambda folder: planning.figures(folder, keys=20),
+    "start": lambda _: starting.figures(pairs=1),
+    "plan": lambda folder: planning.figures(folder, keys=10, times=1),
     "create": lambda folder: creating.figures(folder, creating.QUICK),
 }
 
