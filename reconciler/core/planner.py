@@ -102,6 +102,7 @@ def _is_past(key: DesiredKey, now: datetime) -> bool:
 
 def _create(desired: Desired, key: DesiredKey, live: Live, held: Held, *, leftover: LiveKey | None = None) -> Create:
     occupied = tuple(sink for sink in key.sinks if held.get(sink) is not None)
+    use = risks.of_use(leftover, live.now, live.own) if leftover else ()
     return Create(
         address=key.address,
         key_id=leftover.id if leftover else key_id(desired.realm, key.slug),
@@ -109,7 +110,7 @@ def _create(desired: Desired, key: DesiredKey, live: Live, held: Held, *, leftov
         expiry=key.expiry,
         sinks=key.sinks,
         reason=Reason.UNFINISHED if leftover else Reason.DECLARED,
-        marks=(*risks.of_scopes(key.scopes), *risks.of_sinks(occupied)),
+        marks=(*risks.of_scopes(key.scopes), *risks.of_sinks(occupied), *use),
         from_globs=key.from_globs,
         discard=leftover is not None,
     )

@@ -71,7 +71,7 @@ class App:
             return Answer(404, _NOT_FOUND.encode(), b"text/html; charset=UTF-8")
         except errors.ApiError as error:
             return self._error(error)
-        except sqlite3.OperationalError:
+        except sqlite3.Error:
             return self._error(errors.server_error())
         wanted = headers.get("x-appwrite-response-format")
         return replace(answer, headers=self._format_warning(wanted)) if wanted else answer

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.core.desired import At, Desired, DesiredKey
+from reconciler.core.desired import At, Desired, DesiredKey, SinkSpec
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.keys import Live, LiveKey, own_ids
@@ -270,3 +270,11 @@ def test_guards_judge_only_keys_that_carry_the_realms_mark() -> None:
     strangers = tuple(live_key(id=name, accessed=NOW) for name in (foreign, "stranger"))
 
     assert refusals(desired(), live(*strangers, own=[foreign])) == ()
+
+
+def test_the_credential_in_use_is_not_discarded_to_be_made_again() -> None:
+    lost = undelivered(secret=None)
+    wish = desired(wanted(sinks=(SinkSpec(kind="dotenv", options=(("path", ".env"), ("variable", "KEY"))),)))
+
+    assert names(refusals(wish, live(lost, own=[lost.id]))) == ["own-credential"]
+    assert refusals(wish, live(lost)) == ()
