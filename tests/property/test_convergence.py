@@ -17,7 +17,7 @@ from reconciler.emulator.faults import Answer, Double, DropAfter, DropBefore
 from reconciler.errors import ReconcilerError
 from tests.support.folders import a_folder
 from tests.support.line import DoneBut, HeldBack, Trouble
-from tests.support.scenarios import SCENARIOS, Scenario, everything, fresh, prepare, too_late
+from tests.support.scenarios import SCENARIOS, Scenario, everything, fresh, prepare, resumed, too_late
 from tests.support.world import EVERYTHING, a_world, assert_converged
 
 pytestmark = pytest.mark.anyio
@@ -44,23 +44,25 @@ OF_ONE_KIND = "answered 503 by a proxy", "told to wait"
 """Like an answer of 500, for a client that sends the call again."""
 
 
-async def calls_of(scenario: Scenario, profile: Profile = "main") -> int:
+async def calls_of(scenario: Scenario, profile: Profile = "main", *, hides: bool = False) -> int:
     """How many calls the apply of a scenario makes when nothing goes wrong."""
     with a_folder() as folder:
-        async with a_world(profile) as world:
+        async with a_world(profile, hides=hides) as world:
             machine, wanted = await prepare(scenario, world, folder)
             world.line.expect({})
             assert (await machine.apply(wanted)).complete
             return len(world.line.calls)
 
 
-async def survive(scenario: Scenario, nth: int, trouble: Trouble, profile: Profile = "main") -> None:
+async def survive(
+    scenario: Scenario, nth: int, trouble: Trouble, profile: Profile = "main", *, hides: bool = False
+) -> None:
     """Let a trouble befall the n-th call of an apply, and assert that all is well in the end.
 
     A run that says it is complete must be so at once; the next run must mend whatever is left.
     """
     with a_folder() as folder:
-        async with a_world(profile) as world:
+        async with a_world(profile, hides=hides) as world:
             machine, wanted = await prepare(scenario, world, folder)
             untouched = await world.unmanaged()
             world.line.expect({nth: trouble})
@@ -88,6 +90,13 @@ async def test_whatever_befalls_one_call_the_next_run_converges(scenario: Scenar
 async def test_with_a_key_of_the_project_as_credential_it_converges_as_well(trouble: str) -> None:
     for nth in range(1, await calls_of(everything, "1.9.x") + 1):
         await survive(everything, nth, TROUBLES[trouble], "1.9.x")
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("scenario", [fresh, resumed, too_late], ids=lambda scenario: scenario.__name__)
+async def test_where_secrets_are_shown_once_none_is_lost(scenario: Scenario, trouble: str) -> None:
+    for nth in range(1, await calls_of(scenario, hides=True) + 1):
+        await survive(scenario, nth, TROUBLES[trouble], hides=True)
 
 
 @pytest.mark.parametrize("scenario", [fresh, too_late, everything], ids=lambda scenario: scenario.__name__)

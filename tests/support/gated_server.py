@@ -1,6 +1,7 @@
-"""An emulator on a port whose calls can be held up: `python -m tests.support.gated_server PROFILE VERSION`.
+"""An emulator on a port whose calls can be held up: `python -m tests.support.gated_server PROFILE VERSION [hides]`.
 
 Says that it is of that version: before 2.0 an apply waits a second for the server's cache, and makes one call more.
+With `hides` it shows secrets once.
 Prints its port and its console session. `POST /gate` takes a JSON object:
 
 - `{"do": "project", "project": P}` makes a project;
@@ -11,6 +12,8 @@ Prints its port and its console session. `POST /gate` takes a JSON object:
 - `{"do": "release", "project": P, "deliver": true}` lets what is held go on; without `deliver` it is lost;
 - `{"do": "count", "project": P}` answers with how many calls there were since `arm`;
 - `{"do": "move", "seconds": s}` moves the server's time.
+
+A call with a header `X-Past-The-Gate` goes to the emulator itself.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from typing import Any, Literal
 from reconciler.emulator import Emulator, Profile, serve
 from reconciler.emulator.dropped import Dropped
 from reconciler.emulator.wire import ASGIApp, Receive, Scope, Send, headers_of, read_body
+from tests.support.hiding import hiding
 
 _LONGEST_BODY = 1 << 20
 
@@ -62,8 +66,10 @@ class Time:
 class Gated:
     """The emulator's application behind one gate for each project."""
 
-    def __init__(self, emulator: Emulator, time: Time, version: str) -> None:
-        self._emulator, self._app, self._time, self._version = emulator, emulator.app, time, version
+    def __init__(self, emulator: Emulator, time: Time, version: str, *, hides: bool) -> None:
+        self._emulator, self._time, self._version = emulator, time, version
+        self._emulator_app = emulator.app
+        self._app = hiding(emulator.app) if hides else emulator.app
         self._gates: dict[str, _Gate] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +80,11 @@ class Gated:
         if scope["path"] == "/v1/health/version":
             await _say(send, {"version": self._version})
             return
-        gate = self._gates.get(headers_of(scope).get("x-appwrite-project", ""))
+        headers = headers_of(scope)
+        if "x-past-the-gate" in headers:
+            await self._emulator_app(scope, receive, send)
+            return
+        gate = self._gates.get(headers.get("x-appwrite-project", ""))
         if gate is not None:
             gate.calls += 1
         if gate is None or not gate.is_due():
@@ -125,11 +135,11 @@ async def _silent(app: ASGIApp, scope: Scope, receive: Receive) -> None:
     await app(scope, receive, nobody)
 
 
-def run(profile: Profile, version: str) -> None:
+def run(profile: Profile, version: str, *, hides: bool) -> None:
     """Serve until SIGTERM."""
     time = Time()
     emulator = Emulator(profile=profile, clock=time)
-    emulator.app = Gated(emulator, time, version)
+    emulator.app = Gated(emulator, time, version, hides=hides)
 
     def ready(port: int) -> None:
         sys.stdout.write(f"{port} {emulator.console_session()}\n")
@@ -140,4 +150,4 @@ def run(profile: Profile, version: str) -> None:
 
 
 if __name__ == "__main__":
-    run("1.9.x" if sys.argv[1] == "1.9.x" else "main", sys.argv[2])
+    run("1.9.x" if sys.argv[1] == "1.9.x" else "main", sys.argv[2], hides="hides" in sys.argv[3:])

@@ -71,14 +71,17 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextmanager
-def a_server(profile: Literal["main", "1.9.x"] = "main", *, version: str = "2.0.0") -> Iterator[Server]:
-    """A server for as long as the context is open."""
-    command = [sys.executable, "-m", "tests.support.gated_server", profile, version]
+def a_server(
+    profile: Literal["main", "1.9.x"] = "main", *, version: str = "2.0.0", hides: bool = False
+) -> Iterator[Server]:
+    """A server for as long as the context is open; `hides` that it shows a secret once."""
+    command = [sys.executable, "-m", "tests.support.gated_server", profile, version, *(["hides"] if hides else [])]
     with subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             port, session = process.stdout.readline().split()
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_PATIENCE) as http:
+            past = {"X-Past-The-Gate": "yes"}
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=past, timeout=_PATIENCE) as http:
                 yield Server(port=int(port), session=session, http=http)
         finally:
             process.kill()  # a polite end would wait for calls that are held

@@ -126,6 +126,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     redelivered,
     everything,
 )
+NEED_SECRETS_AGAIN: tuple[Scenario, ...] = (redelivered, everything)
+"""Those that no run can mend where a server shows secrets only once."""
 
 
 async def prepare(scenario: Scenario, world: World, folder: Path) -> tuple[Machine, Desired]:

@@ -29,6 +29,7 @@ from reconciler.emulator import Emulator, Profile
 from reconciler.emulator.wire import ASGIApp
 from reconciler.errors import Position
 from tests.support.clocks import FakeClock
+from tests.support.hiding import hiding
 from tests.support.line import Line
 
 PROJECT = "shop"
@@ -71,13 +72,15 @@ class AtOnce(ThreadPoolExecutor):
 
 
 class World:
-    """One server with one project; `line` is what every machine's calls go through."""
+    """One server with one project; `line` is what every machine's calls go through, and `hides` that it shows no
+    machine a secret twice.
+    """
 
-    def __init__(self, profile: Profile = "main") -> None:
+    def __init__(self, profile: Profile, *, hides: bool) -> None:
         self.time = ServerTime()
         self.emulator = Emulator(profile=profile, clock=self.time)
         self.emulator.ensure_project(PROJECT)
-        self.line = Line(self.emulator.app)
+        self.line = Line(hiding(self.emulator.app) if hides else self.emulator.app)
         session = Credential(kind="session", secret=Secret(self.emulator.console_session()))
         self.credential = session
         if profile == "1.9.x":
@@ -124,10 +127,10 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(profile: Profile = "main") -> AsyncIterator[World]:
+async def a_world(profile: Profile = "main", *, hides: bool = False) -> AsyncIterator[World]:
     """A world for as long as the context is open, in which blocking work is done at once."""
     asyncio.get_running_loop().set_default_executor(AtOnce())
-    world = World(profile)
+    world = World(profile, hides=hides)
     try:
         yield world
     finally:
