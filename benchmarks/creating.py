@@ -72,7 +72,6 @@ TRIALS = (
     Trial(keys=500, parallelism=50, sinks=False, in_process=True, times=3),
     Trial(keys=100, parallelism=1, sinks=True, in_process=False, times=1),
     Trial(keys=500, parallelism=10, sinks=True, in_process=False, times=2),
-    Trial(keys=500, parallelism=50, sinks=True, in_process=True, times=3),
 )
 QUICK = (
     Trial(keys=5, parallelism=5, sinks=False, in_process=False, times=1),

@@ -23,7 +23,7 @@ ENVIRONMENTS = 10
 KEYS = 1000
 
 
-def figures(folder: Path, *, keys: int = KEYS, times: int = 3) -> Iterator[Figure]:
+def figures(folder: Path, *, keys: int = KEYS, times: int = 5) -> Iterator[Figure]:
     """Time, memory and growth; `keys` in each of ten environments, the best of so many `times`."""
     worlds = {
         (name, count): _world(folder, count, name) for name in ("unchanged", "changed") for count in (keys, keys // 10)
