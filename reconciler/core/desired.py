@@ -55,7 +55,7 @@ def settled(expiry: Expiry, created: datetime, expire: datetime | None) -> datet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialSpec:
-    """Where the credential of an environment is read from: an environment variable or a file."""
+    """Where the credential of an environment is read from: an environment variable or a file, as it is written."""
 
     source: Literal["env", "file"]
     where: str

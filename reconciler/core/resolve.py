@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import PurePath
 
 from reconciler.core.addresses import COMPLAINTS, clean_endpoint, is_clear_text
 from reconciler.core.composition import DeclaredKey, variable_problem
 from reconciler.core.delivery import bad_variable, filled
-from reconciler.core.desired import Connection, CredentialSpec, Desired, DesiredKey, SinkSpec
+from reconciler.core.desired import Connection, Desired, DesiredKey, SinkSpec
 from reconciler.core.document import Path
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.manifest import Environment, Manifest
@@ -39,7 +38,7 @@ def connection(manifest: Manifest, environment: str, variables: Mapping[str, str
         endpoint=clean_endpoint(values["endpoint"]),
         project=values["project"],
         organization=values.get("organization"),
-        credential=_credential(manifest, declared),
+        credential=declared.credential,
         position=declared.position,
     )
 
@@ -66,7 +65,7 @@ def resolve(
     lists = _ScopeLists(manifest, Vocabulary(catalogue=catalogue, server=server_scopes))
     problems: dict[Problem, None] = {}
     keys: list[DesiredKey] = []
-    folder = _folder(manifest)
+    folder = str(manifest.path.parent)
     for key in declared.keys:
         grants = lists.grants(key)
         sinks = tuple(_sink(realm, key, sink, folder) for sink in key.sinks)
@@ -116,17 +115,6 @@ def _address_problems(
             shape = "; an endpoint is such as https://fra.cloud.appwrite.io/v1" if field == "endpoint" else ""
             hint = f"it comes from {text}{shape}"
         yield Problem(position=position, message=f"{describe(path)} {message}", hint=hint)
-
-
-def _credential(manifest: Manifest, declared: Environment) -> CredentialSpec | None:
-    spec = declared.credential
-    if spec is None or spec.source == "env":
-        return spec
-    return CredentialSpec(source="file", where=str(PurePath(_folder(manifest), spec.where)))
-
-
-def _folder(manifest: Manifest) -> str:
-    return str(manifest.path.parent)
 
 
 def _sink(realm: Realm, key: DeclaredKey, sink: SinkSpec, folder: str) -> SinkSpec:

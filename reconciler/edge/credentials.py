@@ -60,8 +60,8 @@ def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Cr
     """The credential of an environment; None only for the built-in emulator, which needs none.
 
     Without `credential:` it is read from APPWRITE_ORGANIZATION_API_KEY where the environment has an
-    organization, else from APPWRITE_API_KEY. Relative files start at `base`, the manifest's folder. Raises
-    CredentialError.
+    organization, else from APPWRITE_API_KEY. Relative files start at `base`, the manifest's folder; `~/` and
+    `~user/` are home folders. Raises CredentialError.
     """
     spec = connection.credential
     if spec is None:
@@ -70,7 +70,7 @@ def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Cr
         variable = ORGANIZATION_VARIABLE if connection.organization else PROJECT_VARIABLE
         spec = CredentialSpec(source="env", where=variable)
     if spec.source == "file":
-        path = base / Path(spec.where).expanduser()
+        path = base / _expanded(connection, spec.where)
         return _credential(connection, _from_file(connection, path), f"the file {path}")
     if spec.where not in variables:
         raise _no_variable(connection, spec.where)
@@ -85,6 +85,16 @@ def _no_variable(connection: Connection, name: str) -> CredentialError:
         hint=f"set {name}, or name another place under environments.{connection.environment}: "
         f"`credential: {{env: {other}}}` or `credential: {{file: PATH}}`",
     )
+
+
+def _expanded(connection: Connection, where: str) -> Path:
+    try:
+        return Path(where).expanduser()
+    except RuntimeError as error:
+        raise CredentialError(
+            f"{connection.environment}: the credential file {where} is in the home folder of a user who has none",
+            hint="write the whole path, or ./~… for a folder of that name",
+        ) from error
 
 
 def _from_file(connection: Connection, path: Path) -> Secret:

@@ -155,6 +155,12 @@ def test_an_absolute_file_and_one_in_the_home_folder_are_read_where_they_are(
         assert load(_connection(CredentialSpec(source="file", where=where)), {}, Path("/nowhere"))
 
 
+def test_the_home_folder_of_somebody_unknown_is_told() -> None:
+    spec = CredentialSpec(source="file", where="~nobody-of-that-name/token")
+    with pytest.raises(CredentialError, match="production: the credential file ~nobody-of-that-name/token is in"):
+        load(_connection(spec), {}, Path("/nowhere"))
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
 def test_a_file_that_others_can_open_is_refused(tmp_path: Path, mode: int) -> None:
     spec = _file(tmp_path / "token", f"standard_{HEX}".encode(), mode)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -83,8 +83,14 @@ def test_a_value_that_a_variable_brought_is_judged_and_never_repeated() -> None:
     declared = environment(endpoint="${HOST}", project="${PROJECT}")
     found = problems(connection, declared, "e", {"HOST": f"https://{canary}@host/v1", "PROJECT": canary})
     assert found == [
-        'team/keys.yaml:5:15: endpoint of environment "e" holds a user name or password\n  hint: it comes from ${HOST}; an endpoint is such as https://fra.cloud.appwrite.io/v1',
-        'team/keys.yaml:6:14: project of environment "e" is not the id of a project\n  hint: it comes from ${PROJECT}',
+        (
+            'team/keys.yaml:5:15: endpoint of environment "e" holds a user name or password\n'
+            "  hint: it comes from ${HOST}; an endpoint is such as https://fra.cloud.appwrite.io/v1"
+        ),
+        (
+            'team/keys.yaml:6:14: project of environment "e" is not the id of a project\n'
+            "  hint: it comes from ${PROJECT}"
+        ),
     ]
 
 
@@ -103,16 +109,10 @@ def test_an_endpoint_may_be(endpoint: str) -> None:
     assert not resolve(declared, where, catalogue=shipped_catalogue(), server_scopes=None).warnings
 
 
-def test_a_file_of_a_credential_is_seen_from_the_manifests_folder() -> None:
-    assert connection(environment(credential="{file: key.txt}"), "e", {}).credential == CredentialSpec(
-        source="file", where="team/key.txt"
-    )
-    assert connection(environment(credential="{file: /run/key}"), "e", {}).credential == CredentialSpec(
-        source="file", where="/run/key"
-    )
-    assert connection(environment(credential="{env: KEY}"), "e", {}).credential == CredentialSpec(
-        source="env", where="KEY"
-    )
+@pytest.mark.parametrize(("source", "where"), [("file", "key.txt"), ("file", "~/key"), ("env", "KEY")])
+def test_where_a_credential_is_stays_as_it_is_written(source: Literal["env", "file"], where: str) -> None:
+    declared = environment(credential=f"{{{source}: {where}}}")
+    assert connection(declared, "e", {}).credential == CredentialSpec(source=source, where=where)
 
 
 def test_an_environment_that_the_manifest_does_not_have_is_the_callers_mistake() -> None:

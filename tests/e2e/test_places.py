@@ -1,0 +1,49 @@
+"""Where files are: a manifest elsewhere than in the working folder, home folders, and what is no regular file."""
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.emulator import Emulator
+from tests.support.command import Command, in_folder
+
+MANIFEST = """\
+version: 1
+owner: shop
+keys:
+  ci: {scopes: [users.read], deliver: [{dotenv: {path: app.env, variable: CI}}]}
+environments:
+  local: {endpoint: emulator, project: p1, credential: {file: CREDENTIAL}}
+"""
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return in_folder(tmp_path, monkeypatch, capsys)
+
+
+def write_session(folder: Path, path: Path) -> None:
+    """The session of the emulator whose database is in a manifest's folder."""
+    emulator = Emulator(folder / ".reconciler" / "emulator.sqlite3")
+    path.touch(mode=0o600)
+    path.write_text(f"a_session_console={emulator.console_session()}", encoding="ascii")
+    emulator.close()
+
+
+@pytest.mark.parametrize("written", ["session", "~/session", "../home/session"])
+@pytest.mark.parametrize("absolute", [False, True], ids=["relative", "absolute"])
+def test_files_of_a_manifest_in_another_folder_are_seen_from_there(
+    command: Command, written: str, absolute: bool
+) -> None:
+    for name in ("team", "home"):
+        (command.folder / name).mkdir()
+    command.write(MANIFEST.replace("CREDENTIAL", written), "team/keys.yaml")
+    session = command.folder / ("team" if written == "session" else "home") / "session"
+    write_session(command.folder / "team", session)
+    file = str(command.folder / "team" / "keys.yaml") if absolute else "team/keys.yaml"
+
+    ended = command("apply", "--auto-approve", "-f", file, HOME=str(command.folder / "home"))
+
+    assert (ended.code, ended.err.count("Traceback")) == (0, 0), ended.err
+    found = {str(path.relative_to(command.folder)) for path in command.folder.rglob("*.env")}
+    assert found == {"team/app.env"}
