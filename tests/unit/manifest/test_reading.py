@@ -11,7 +11,7 @@ import pytest
 from reconciler.core.document import BLANK, Document
 from reconciler.edge import documents
 from reconciler.edge.documents import from_text, read
-from reconciler.errors import ManifestError, UsageError, Position
+from reconciler.errors import ManifestError, Position, UsageError
 
 FILE = Path("keys.yaml")
 
@@ -44,7 +44,7 @@ def test_a_directory_is_no_manifest(tmp_path: Path) -> None:
 
 def test_a_path_through_a_file_is_no_manifest(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="keys.yaml cannot be read: Not a directory"):
+    with pytest.raises(UsageError, match=r"keys\.yaml cannot be read: Not a directory"):
         read(tmp_path / "file" / "keys.yaml")
 
 
