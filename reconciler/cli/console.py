@@ -1,14 +1,19 @@
-"""Where output goes: results to stdout, everything else to stderr; colour and width as the terminal is."""
+"""Where output goes: results to stdout, everything else to stderr; colour and width as the terminal is.
+
+A result that cannot be written is an error. What cannot be written to stderr is lost, and nothing else: a delivery
+under way is not given up because nobody reads of it.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 import click
 
-from reconciler.errors import ManifestError, ReconcilerError, SeveralErrors
+from reconciler.errors import ManifestError, ReconcilerError, SeveralErrors, UsageError
 
 
 def width() -> int:
@@ -24,13 +29,40 @@ def color(stream: TextIO, *, no_color: bool) -> bool:
 
 
 def result(text: str) -> None:
-    """Write a result to stdout."""
-    click.echo(text, nl=False, color=True)
+    """Write a result to stdout; raises UsageError where that cannot be."""
+    try:
+        click.echo(text, nl=False, color=True)
+    except BrokenPipeError:
+        raise  # whoever read it has seen enough: click ends the program without a word
+    except OSError as error:
+        raise UsageError(f"standard output cannot be written: {error.strerror}", hint="see where it goes") from error
 
 
 def note(text: str) -> None:
-    """Write anything else to stderr."""
-    click.echo(text, err=True, color=color(sys.stderr, no_color=False))
+    """Write anything else to stderr; never raises."""
+    with suppress(OSError):
+        click.echo(text, err=True, color=color(sys.stderr, no_color=False))
+
+
+def open_closed() -> None:
+    """Open each standard stream that was closed, such as by `>&-`, on the null device.
+
+    For reading only: writing then fails as on a full disk, and no file of ours gets the number of a standard stream.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDONLY), mode))
+
+
+def discard_unwritten() -> None:
+    """Throw away what a standard stream did not take: Python would try once more at exit, and complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
 
 
 def show_error(error: ReconcilerError) -> None:

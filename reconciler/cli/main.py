@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import gc
 import io
-import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 import click
 
+from reconciler.cli import console
 from reconciler.cli.apply import apply, destroy
-from reconciler.cli.console import show_error
 from reconciler.cli.emulator import emulator
 from reconciler.cli.init import init
 from reconciler.cli.plan import plan
@@ -62,6 +62,7 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     # A command builds up what it works on and ends: to look for garbage after every 700 objects costs a seventh of it.
     gc.set_threshold(10_000)
+    console.open_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does, where an encoding lacks a character
     try:
@@ -69,16 +70,17 @@ def main() -> NoReturn:
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         code = 1
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; nothing more was done.", err=True)
+        console.note("Interrupted; nothing more was done.")
         code = 1
     except ReconcilerError as error:
-        show_error(error)
+        console.show_error(error)
         code = error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output went away; Python would complain once more while flushing at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # such as a full disk behind --help, which click writes itself
+        console.note(f"error: {error}")
         code = 1
+    console.discard_unwritten()
     sys.exit(code or 0)

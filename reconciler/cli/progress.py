@@ -1,11 +1,11 @@
-"""Progress on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Progress on stderr: a bar on a terminal, a line now and then elsewhere. It never raises: it is told in mid-apply."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from reconciler.cli import console
@@ -37,9 +37,15 @@ def _bar(total: int, *, color: bool) -> Iterator[Report]:
 
     terminal = Console(stderr=True, no_color=not color)
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=terminal, transient=True) as bar:
-        task = bar.add_task("applying", total=total)
+    bar = Progress(*columns, console=terminal, transient=True)
+    task = bar.add_task("applying", total=total)
+    with suppress(OSError):  # the terminal may be gone
+        bar.start()
+    try:
         yield lambda result: bar.update(task, advance=1, description=result.change.address)
+    finally:
+        with suppress(OSError):
+            bar.stop()
 
 
 def _lines(total: int) -> Report:
