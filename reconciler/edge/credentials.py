@@ -20,6 +20,7 @@ from typing import Literal
 
 from reconciler.core.desired import Connection, CredentialSpec
 from reconciler.core.secret import Secret
+from reconciler.edge.regular import open_regular
 from reconciler.errors import CredentialError
 
 Kind = Literal["project_key", "organization_key", "session"]
@@ -100,17 +101,15 @@ def _expanded(connection: Connection, where: str) -> Path:
 def _from_file(connection: Connection, path: Path) -> Secret:
     where = f"{connection.environment}: the credential file {path}"
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             status = os.fstat(file.fileno())
             # Latin-1 never fails, and what is not ASCII is refused with the other characters that no header carries.
-            content = Secret((file.read(_MAX_FILE + 1) if stat.S_ISREG(status.st_mode) else b"").decode("latin-1"))
+            content = Secret(file.read(_MAX_FILE + 1).decode("latin-1"))
     except OSError as error:
         raise CredentialError(
             f"{where} cannot be read: {error.strerror}",
             hint="put the credential there, readable by you alone, or correct `credential: {file: …}`",
         ) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise CredentialError(f"{where} is not a regular file", hint="name the file that holds the credential")
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise CredentialError(
             f"{where} is open to others on this machine (mode {stat.S_IMODE(status.st_mode):04o})",

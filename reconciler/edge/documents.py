@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from reconciler.core.document import BLANK, Document
+from reconciler.edge.regular import open_regular
 from reconciler.edge.yaml_builder import Builder, Unreadable
 from reconciler.errors import ManifestError, Position, Problem, UsageError
 
@@ -43,7 +44,7 @@ def from_text(text: str, path: Path) -> Document:
 
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         hint = "name another with -f, or write one with `reconciler init`"

@@ -1,5 +1,6 @@
 """Where files are: a manifest elsewhere than in the working folder, home folders, and what is no regular file."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,24 @@ def test_files_of_a_manifest_in_another_folder_are_seen_from_there(
     assert (ended.code, ended.err.count("Traceback")) == (0, 0), ended.err
     found = {str(path.relative_to(command.folder)) for path in command.folder.rglob("*.env")}
     assert found == {"team/app.env"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plan", "-f", "pipe"], "pipe cannot be read: not a regular file"),
+        (["apply", "--auto-approve", "-f", "to-pipe.yaml"], "pipe is not a file"),
+        (["plan", "-f", "from-pipe.yaml"], "the credential file pipe cannot be read: not a regular file"),
+    ],
+    ids=["manifest", "sink", "credential"],
+)
+def test_nothing_waits_for_a_pipe_that_nobody_writes_to(command: Command, arguments: list[str], said: str) -> None:
+    os.mkfifo(command.folder / "pipe")
+    write_session(command.folder, command.folder / "session")
+    command.write(MANIFEST.replace("CREDENTIAL", "session").replace("app.env", "pipe"), "to-pipe.yaml")
+    command.write(MANIFEST.replace("CREDENTIAL", "pipe"), "from-pipe.yaml")
+
+    ended = command(*arguments)
+
+    assert ended.code == 1
+    assert said in ended.err

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from reconciler.core.secret import Secret
+from reconciler.edge.regular import open_regular
 from reconciler.errors import SinkError
 
 _MODE = 0o600
@@ -73,7 +74,8 @@ def read(path: Path) -> bytes | None:
     """The content, None where there is no such file."""
     with translated(path):
         try:
-            return path.read_bytes()
+            with open_regular(path) as file:
+                return file.read()
         except FileNotFoundError:
             return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -182,8 +183,10 @@ def test_what_is_no_readable_file_is_named(tmp_path: Path) -> None:
         load(_connection(CredentialSpec(source="file", where="token")), {}, tmp_path)
     with pytest.raises(CredentialError, match="cannot be read: Is a directory"):
         load(_connection(CredentialSpec(source="file", where=".")), {}, tmp_path)
-    with pytest.raises(CredentialError, match="is not a regular file"):
-        load(_connection(CredentialSpec(source="file", where="/dev/null")), {}, tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for where in ("/dev/null", "pipe"):
+        with pytest.raises(CredentialError, match="cannot be read: not a regular file"):
+            load(_connection(CredentialSpec(source="file", where=where)), {}, tmp_path)
     spec = _file(tmp_path / "large", b"a" * 70_000)
     with pytest.raises(CredentialError, match="is too large"):
         load(_connection(spec), {}, tmp_path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.desired import SinkSpec
 from reconciler.core.secret import Secret
-from reconciler.edge.sinks import InstalledSinks
+from reconciler.edge.sinks import InstalledSinks, files
 from reconciler.edge.sinks.dotenv import DotenvSink
 from reconciler.errors import UsageError
 
@@ -214,13 +214,13 @@ def test_many_variables_of_one_file_are_observed_with_one_reading(path: Path, mo
     path.write_bytes(b"A=1\nB=2\nC\n")
     specs = [SinkSpec(kind="dotenv", options=(("path", str(path)), ("variable", name))) for name in "ABCD"]
     readings: list[Path] = []
-    original = Path.read_bytes
+    original = files.read
 
-    def counted(self: Path) -> bytes:
-        readings.append(self)
-        return original(self)
+    def counted(path: Path) -> bytes | None:
+        readings.append(path)
+        return original(path)
 
-    monkeypatch.setattr(Path, "read_bytes", counted)
+    monkeypatch.setattr(files, "read", counted)
 
     held = InstalledSinks().observe(specs)
 
