@@ -133,7 +133,8 @@ async def test_where_the_key_cannot_be_deleted_either_the_report_says_when_it_di
 
             (left,) = (await world.keys()).values()
             assert result.status is Status.UNDELIVERED
-            assert f"the new key could not be deleted and dies at {left['expire'][:19]}" in result.message
+            assert "the new key could not be deleted" in result.message
+            assert f"dies at {left['expire'][:19]}" in result.message
             assert (folder / "app.env").read_bytes() == OLD
             machine.line = None
             assert (await machine.apply(wanted)).complete
@@ -151,7 +152,8 @@ async def test_a_commit_without_an_answer_undoes_nothing_and_the_next_run_commit
 
             (left,) = (await world.keys()).values()
             assert result.status is Status.FAILED
-            assert result.message.startswith("delivered but not committed, so the key in its sinks dies at 2030-01-08T")
+            assert "not committed" in result.message
+            assert f"dies at {left['expire'][:19]}" in result.message
             assert held(machine.dotenv("A")) == left["secret"]
             machine.line = None
             assert (await machine.apply(wanted)).complete

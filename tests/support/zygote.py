@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -71,6 +72,8 @@ def _be_the_program(command: dict[str, Any], told: int) -> None:
         main()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 70
+    except BaseException:  # noqa: BLE001 - the program never lets one out; whoever reads the output sees it did
+        traceback.print_exc()
     finally:
         sys.settrace(None)
         sys.stdout.flush()
