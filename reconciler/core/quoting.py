@@ -1,4 +1,4 @@
-"""How messages repeat what somebody wrote: short, and never a secret that was pasted into the wrong place."""
+"""How messages repeat what somebody wrote: short, on one line, and never a secret pasted into the wrong place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ def quoted(value: object) -> str:
     text = str(value)
     if redacted(text) != text:
         return REDACTED
-    return f'"{text[:_MAX]}…"' if len(text) > _MAX else f'"{text}"'
+    return f'"{clean(text[:_MAX])}…"' if len(text) > _MAX else f'"{clean(text)}"'
+
+
+def clean(text: str) -> str:
+    """The text on one line, with every control character written out: a key's name may hold any of them."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def redacted(text: str) -> str:

@@ -6,8 +6,8 @@ import json
 import textwrap
 from collections.abc import Iterable
 
+from reconciler.core.quoting import clean
 from reconciler.core.scopes import MARKED, SENSITIVE, Catalogue
-from reconciler.formats.words import clean
 
 
 def scopes_text(names: Iterable[str], catalogue: Catalogue, *, width: int = 80) -> str:

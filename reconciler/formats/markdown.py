@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from reconciler.core.guards import Refusal
 from reconciler.core.outcome import Outcome, Result, Status
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
+from reconciler.core.quoting import clean
 from reconciler.errors import Problem
-from reconciler.formats.words import Field, action, clean, fields, from_globs, outcome_summary, plan_summary, warnings
+from reconciler.formats.words import Field, action, fields, from_globs, outcome_summary, plan_summary, warnings
 
 
 def plan_markdown(plan: Plan, refusals: Iterable[Refusal]) -> str:

@@ -15,11 +15,11 @@ from rich.style import Style
 from reconciler.core.guards import Refusal
 from reconciler.core.outcome import Outcome, Result, Status
 from reconciler.core.plan import Entry, EnvironmentPlan, Plan
+from reconciler.core.quoting import clean
 from reconciler.formats.words import (
     SYMBOLS,
     Field,
     action,
-    clean,
     fields,
     from_globs,
     outcome_summary,

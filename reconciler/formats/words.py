@@ -146,8 +146,3 @@ def warnings(outcome: Outcome) -> tuple[str, ...]:
 def title(environment: EnvironmentPlan) -> str:
     """An environment in one line: where it is."""
     return f"{environment.environment}: project {environment.project} at {environment.endpoint}"
-
-
-def clean(text: str) -> str:
-    """The text on one line, with every control character written out: a key's name may hold any of them."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
