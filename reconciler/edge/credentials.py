@@ -1,7 +1,8 @@
 """The credential of an environment: read from a variable or a file, its kind told from its first letters.
 
 The rules:
-- No message holds any part of a credential; each names where it came from, so that its owner can be found.
+- No message holds any part of a credential, also where one was pasted in the place of a name; each names where it
+  came from, so that its owner can be found.
 - A frame that raises holds a credential only as a Secret, so that no traceback shows one.
 - What cannot work is refused here, before any call: an unknown prefix, an account key, a JWT, a character
   that no header carries, a file that others on the machine can read.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from reconciler.core.desired import Connection, CredentialSpec
+from reconciler.core.quoting import redacted
 from reconciler.core.secret import Secret
 from reconciler.edge.regular import open_regular
 from reconciler.errors import CredentialError
@@ -72,9 +74,9 @@ def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Cr
         spec = CredentialSpec(source="env", where=variable)
     if spec.source == "file":
         path = base / _expanded(connection, spec.where)
-        return _credential(connection, _from_file(connection, path), f"the file {path}")
+        return _credential(connection, _from_file(connection, path), f"the file {redacted(str(path))}")
     if spec.where not in variables:
-        raise _no_variable(connection, spec.where)
+        raise _no_variable(connection, redacted(spec.where))
     written = Secret(variables[spec.where])
     return _credential(connection, written, f"the environment variable {spec.where}")
 
@@ -93,13 +95,14 @@ def _expanded(connection: Connection, where: str) -> Path:
         return Path(where).expanduser()
     except RuntimeError as error:
         raise CredentialError(
-            f"{connection.environment}: the credential file {where} is in the home folder of a user who has none",
+            f"{connection.environment}: the credential file {redacted(where)} is in no known user's home",
             hint="write the whole path, or ./~… for a folder of that name",
         ) from error
 
 
 def _from_file(connection: Connection, path: Path) -> Secret:
-    where = f"{connection.environment}: the credential file {path}"
+    shown = redacted(str(path))
+    where = f"{connection.environment}: the credential file {shown}"
     try:
         with open_regular(path) as file:
             status = os.fstat(file.fileno())
@@ -113,7 +116,7 @@ def _from_file(connection: Connection, path: Path) -> Secret:
     if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise CredentialError(
             f"{where} is open to others on this machine (mode {stat.S_IMODE(status.st_mode):04o})",
-            hint=f"chmod 600 {path}",
+            hint=f"chmod 600 {shown}",
         )
     if len(content.reveal()) > _MAX_FILE:
         raise CredentialError(f"{where} is too large to be one", hint="it holds the credential and nothing else")

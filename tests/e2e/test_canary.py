@@ -32,6 +32,7 @@ from reconciler.formats.data import outcome_json, plan_json
 from tests.support.canary import (
     CREDENTIAL,
     HELD,
+    NAME_LIKE,
     OWNED,
     SESSION,
     UNMANAGED,
@@ -169,6 +170,10 @@ def test_a_credential_that_cannot_be_used_is_not_repeated(command: Command, cred
     "wrong",
     [
         MANIFEST.replace("{env: CREDENTIAL}", f"{{env: {CREDENTIAL}}}"),
+        MANIFEST.replace("{env: CREDENTIAL}", f"{{env: {NAME_LIKE}}}"),
+        MANIFEST.replace("{env: CREDENTIAL}", f"{{file: {NAME_LIKE}}}"),
+        MANIFEST.replace("{env: CREDENTIAL}", f"{{file: ~nobody/{NAME_LIKE}}}"),
+        MANIFEST.replace("variable: KEPT", f"variable: {NAME_LIKE}"),
         MANIFEST.replace("{env: CREDENTIAL}", CREDENTIAL),
         MANIFEST.replace("{env: CREDENTIAL}", f"{{secret: {CREDENTIAL}}}"),
         MANIFEST.replace("endpoint: emulator", f"endpoint: https://user:{CREDENTIAL}@example.com/v1"),
@@ -179,7 +184,22 @@ def test_a_credential_that_cannot_be_used_is_not_repeated(command: Command, cred
         MANIFEST.replace("[users.write]", f"[{CREDENTIAL}]"),
         MANIFEST.replace("owner: shop", f"owner: {CREDENTIAL}"),
     ],
-    ids=["env", "bare", "field", "endpoint", "project", "dollar", "expanded", "variable", "scope", "owner"],
+    ids=[
+        "env",
+        "name",
+        "file",
+        "home",
+        "sink",
+        "bare",
+        "field",
+        "endpoint",
+        "project",
+        "dollar",
+        "expanded",
+        "variable",
+        "scope",
+        "owner",
+    ],
 )
 @pytest.mark.parametrize("arguments", [["validate"], ["validate", "-e", "local", "--format", "json"], ["plan"]])
 def test_a_secret_in_the_wrong_place_of_a_manifest_is_not_repeated(
@@ -189,7 +209,7 @@ def test_a_secret_in_the_wrong_place_of_a_manifest_is_not_repeated(
 
     ended = command(*arguments, CREDENTIAL=CREDENTIAL)
 
-    assert ended.code in {0, 1}
+    assert ended.code in {0, 1}, ended.err
     assert WORD not in ended.out + ended.err
 
 

@@ -17,6 +17,8 @@ WORD = "k4n4ry"
 """What no output holds; every secret below does, every few letters."""
 
 CREDENTIAL = "standard_" + "k4n4ry-credential." * 8
+NAME_LIKE = "standard_" + "k4n4ry0name0" * 6
+"""A credential that a variable or a file could be called."""
 SESSION = "eyJ" + "k4n4rysession0" * 8
 UNMANAGED = "standard_" + "k4n4ryunmanaged0" * 16
 OWNED = "standard_" + "k4n4ryowned00000" * 16
