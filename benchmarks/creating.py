@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -166,7 +166,8 @@ def _reconciler(trial: Trial, known: Manifest, found: Connection, http: httpx.As
     def desired(facts: ServerFacts) -> Desired:
         return resolve(known, found, catalogue=shipped_catalogue(), server_scopes=facts.scopes)
 
-    site = Site(store=store, own_secret=None, resolve=desired)
+    empty = replace(desired(ServerFacts()), keys=())
+    site = Site(store=store, own_secret=None, empty=empty, resolve=desired)
     return Reconciler(
         folder=Path(known.path).parent,
         sites=(site,),

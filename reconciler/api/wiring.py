@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.app.planning import Site
 from reconciler.core.desired import Connection, Desired
+from reconciler.core.ids import Realm
 from reconciler.core.keys import ServerFacts
 from reconciler.core.manifest import Manifest
 from reconciler.core.resolve import connection, resolve
@@ -84,7 +85,9 @@ class Wiring:
             return resolve(self.manifest, found, catalogue=self.catalogue, server_scopes=facts.scopes)
 
         own = credential.secret if credential and credential.kind == "project_key" else None
-        return Site(store=store, own_secret=own, resolve=desired)
+        realm = Realm(owner=self.manifest.owner, environment=found.environment, project=found.project)
+        empty = Desired(realm=realm, connection=found, keys=())
+        return Site(store=store, own_secret=own, empty=empty, resolve=desired)
 
     def _server(self, endpoint: str) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
         if endpoint not in self._servers:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from reconciler.app.delivery import Delivery, Stopped
+from reconciler.app.delivery import Delivery
+from reconciler.app.stopped import AGAIN, Stopped
 from reconciler.core.keys import Live, LiveKey
 from reconciler.core.outcome import EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Update
@@ -81,7 +82,7 @@ class EnvironmentApply:
 
     async def _attempt(self, change: Change) -> Result:
         if self.stop.is_set():
-            return Result(change=change, status=Status.NOT_ATTEMPTED, message="interrupted", hint="run apply again")
+            return Result(change=change, status=Status.NOT_ATTEMPTED, message="interrupted", hint=AGAIN)
         if self._halted:
             return Result(change=change, status=Status.NOT_ATTEMPTED, message=self._halted)
         if self._creation_denied and isinstance(change, Create):
@@ -131,26 +132,34 @@ class EnvironmentApply:
             case _:
                 assert_never(change)
 
-    async def _refresh_stale_cache(self) -> None:
-        """A server before 2.0 may answer from an old cache of the project until the next write: make that write.
+    async def _as_declared(self) -> LiveKey | None:
+        """A key to write back: one that this run wrote last, else one that is as declared at this moment.
 
-        Only to a key that is as declared: any other one may be under another run's hands, whose write it would revert.
+        Any other one may be under another run's hands, whose write it would revert.
         """
+        for result in self._results.values():
+            if result.status is Status.APPLIED and result.change.key_id in self._live:
+                return self._live[result.change.key_id]
+        for unchanged in self.plan.unchanged[:1]:
+            key = await self.delivery.store.get(unchanged.key_id)
+            if key is not None and key.state == unchanged.state:
+                return key
+        return None
+
+    async def _refresh_stale_cache(self) -> None:
+        """A server before 2.0 may answer from an old cache of the project until the next write: make that write."""
         if not self._wrote or not self.live.facts.may_serve_stale_keys:
             return
-        applied = {result.change.key_id for result in self._results.values() if result.status is Status.APPLIED}
-        declared = applied | {key.key_id for key in self.plan.unchanged}
-        known = [self._live[key_id] for key_id in sorted(declared) if key_id in self._live]
-        if not known:
-            if any(isinstance(change, Delete) for change in self.plan.changes):
+        await self.delivery.clock.sleep(_STALE_CACHE_PAUSE)
+        try:
+            key = await self._as_declared()
+            if key is not None:
+                await self.delivery.store.touch(key)
+            elif any(isinstance(change, Delete) for change in self.plan.changes):
                 self._warnings.append(
                     "no owned key is left to refresh the server's cache with; "
                     "it may accept a deleted key until the next write to the project"
                 )
-            return
-        await self.delivery.clock.sleep(_STALE_CACHE_PAUSE)
-        try:
-            await self.delivery.store.touch(known[0])
         except ReconcilerError as error:
             self._warnings.append(f"the server's cache could not be refreshed: {error.message}")
 

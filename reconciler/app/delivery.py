@@ -1,10 +1,12 @@
-"""Commit by expiry: from nothing to a key whose secret is where it is used, in steps that may each be the
-last.
+"""Commit by expiry: from nothing to a key whose secret is where it is used, in steps that may each be the last.
 
 create on probation → write the sinks → read them back → try the secret on the server → commit. A crash before
-delivery leaves a key that dies by itself, one after it leaves a week in which the next run commits. What
-fails is undone: sinks are put back, the new key is deleted. Where the server gave no clear answer nothing is
-undone, because the write may yet land, and the report says what dies when.
+delivery leaves a key that dies by itself, one after it leaves a week in which the next run commits.
+
+What fails with a clear no is undone: sinks are put back, and a key that this run made is deleted. But a no may answer
+the second sending of a write that was applied the first time, so the key is looked at before anything is undone; what
+somebody may be using already is never undone. Without an answer nothing is undone, because the write may yet land,
+and the report says what dies when.
 """
 
 from __future__ import annotations
@@ -15,35 +17,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
+from reconciler.app.minting import Mint
+from reconciler.app.stopped import Stopped
 from reconciler.core.desired import SinkSpec, settled
 from reconciler.core.keys import KeyState, LiveKey
 from reconciler.core.outcome import Status
 from reconciler.core.plan import Create, Deliver
-from reconciler.core.probation import (
-    IN_PROGRESS,
-    can_be_delivered,
-    is_on_probation,
-    may_be_in_progress,
-    probation,
-)
+from reconciler.core.probation import is_on_probation
 from reconciler.core.risks import show_sink
 from reconciler.core.secret import Secret
 from reconciler.core.times import show_instant
-from reconciler.errors import CredentialError, KeyExists, ReconcilerError, Rejected, ServerError, SinkError
+from reconciler.errors import CredentialError, ReconcilerError, Rejected, ServerError, SinkError
 from reconciler.ports import Clock, Journal, KeyStore, SecretSink, Sinks
 
 _TRIAL_SECONDS = 5.0
 _TRIAL_PAUSE = 0.25
-_MINT_ATTEMPTS = 3
-_AGAIN = "run apply again"
-
-
-class Stopped(Exception):
-    """A change that ended otherwise than applied, and what the report says of it."""
-
-    def __init__(self, status: Status, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.status, self.message, self.hint = status, message, hint
+_OTHER_FIELDS = "another run made this key with other fields"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +42,17 @@ class Written:
     spec: SinkSpec
     sink: SecretSink
     before: Secret | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Commit:
+    """A key on its way from probation to `final`: how far it came. `minted` when this run created it."""
+
+    key: LiveKey
+    final: KeyState
+    minted: bool
+    tried: bool = False
+    written: list[Written]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,102 +69,67 @@ class Delivery:
     entropy: Random
     now: datetime
 
+    @property
+    def _mint(self) -> Mint:
+        return Mint(store=self.store, journal=self.journal, entropy=self.entropy, now=self.now)
+
     async def create(self, change: Create) -> LiveKey:
         """Make a key; with sinks, deliver and commit it."""
         if not change.sinks:
             return await self._create_without_sinks(change)
-        sent_by_us: set[datetime | None] = set()
-        for _ in range(_MINT_ATTEMPTS):
-            sent = probation(change.after, self.now, self.entropy.random())
-            if sent.expire is not None:
-                self.journal.record(change.key_id, sent.expire)
-            sent_by_us.add(sent.expire)
-            key = await self._mint(change.key_id, sent)
-            final = _final(change, key)
-            if not is_on_probation(key):
-                return await self._join(key, change.sinks, final)
-            if key.expire not in sent_by_us:
-                self._require_abandoned(key)
-            if can_be_delivered(key, self.now):
-                return await self._commit(key, change.sinks, final)
-            await self.store.delete(key.id)
-        raise Stopped(Status.FAILED, "the server did not give its secret, three times over", _AGAIN)
+        minted = await self._mint.on_probation(change)
+        final = _final(change, minted.key)
+        if is_on_probation(minted.key):
+            return await self._commit(minted.key, change.sinks, final, minted=minted.ours)
+        return await self._join(minted.key, change.sinks, final)
 
     async def deliver(self, change: Deliver, key: LiveKey) -> LiveKey:
         """Bring a live key's secret to its sinks and write its declared fields."""
         if is_on_probation(key):
-            self._require_abandoned(key)
+            self._mint.require_abandoned(key)
             if change.sinks:
-                return await self._commit(key, change.sinks, change.after)
+                return await self._commit(key, change.sinks, change.after, minted=False)
         await self._write_all(key, change.sinks, [])
         return key if change.before == change.after else await self.store.update(key, change.after)
 
     async def _create_without_sinks(self, change: Create) -> LiveKey:
-        key = await self._mint(change.key_id, change.after)
-        if key.state != _final(change, key):
-            raise Stopped(Status.FAILED, "another run made this key with other fields", _AGAIN)
-        return key
-
-    async def _mint(self, key_id: str, state: KeyState) -> LiveKey:
-        """Create a key, or get the one that has its id: ours when its fields are the ones sent."""
-        try:
-            return await self.store.create(key_id, state)
-        except KeyExists as error:
-            key = await self.store.get(key_id)
-            if key is None or key.id != key_id:  # servers differ in whether a GET minds upper case
-                where = (
-                    "by a key in other letters" if key else "in another project of this server, where ids are unique"
-                )
-                raise Stopped(
-                    Status.FAILED,
-                    f"the id {key_id} is taken {where}",
-                    "rename the key in the manifest, or change the manifest's owner",
-                ) from error
+        key = await self._mint.create(change.key_id, change.after)
+        final = _final(change, key)
+        if key.state == final:
             return key
-
-    def _require_abandoned(self, key: LiveKey) -> None:
-        """A probation key of another run is left alone while that run may be at work on it."""
-        if key.expire is None or not may_be_in_progress(key, self.now):
-            return
-        if not self.journal.abandoned(key.id, key.expire):
-            until = show_instant((key.created + IN_PROGRESS).replace(microsecond=0))
-            raise Stopped(
-                Status.FAILED,
-                f"in progress elsewhere: another run created this key at {show_instant(key.created)}",
-                f"let it finish, or run apply again after {until}",
-            )
+        if key.state == change.after:  # a duration counts from the creation, which came later than the plan
+            return await self.store.update(key, final)
+        raise Stopped(Status.FAILED, _OTHER_FIELDS)
 
     async def _join(self, key: LiveKey, sinks: Sequence[SinkSpec], final: KeyState) -> LiveKey:
         """A run beside us made and committed this key: end like it did."""
         if key.state != final:
-            raise Stopped(Status.FAILED, "another run made this key with other fields", _AGAIN)
-        if key.secret is not None:
-            await self._write_all(key, sinks, [])
+            raise Stopped(Status.FAILED, _OTHER_FIELDS)
+        if key.secret is None:
+            raise Stopped(
+                Status.UNDELIVERED,
+                "another run made this key, and the server shows its secret to nobody else",
+                "see that run's report: its sinks hold the secret",
+            )
+        await self._write_all(key, sinks, [])
         return key
 
-    async def _commit(self, key: LiveKey, sinks: Sequence[SinkSpec], final: KeyState) -> LiveKey:
-        written: list[Written] = []
+    async def _commit(self, key: LiveKey, sinks: Sequence[SinkSpec], final: KeyState, *, minted: bool) -> LiveKey:
+        commit = Commit(key=key, final=final, minted=minted, written=[])
         try:
-            await self._write_all(key, sinks, written)
+            await self._write_all(key, sinks, commit.written)
             await self._try(key)
+            commit.tried = True
             return await self.store.update(key, final)
         except Stopped as stopped:
-            status, message, hint = stopped.status, stopped.message, stopped.hint
+            return await self._undo(commit, stopped)
         except (CredentialError, Rejected) as error:
-            status, message, hint = Status.UNDELIVERED, f"not committed: {error.message}", error.hint
+            return await self._undo(commit, Stopped(Status.UNDELIVERED, f"not committed: {error.message}", error.hint))
         except ServerError as error:
-            raise Stopped(
-                Status.FAILED,
-                f"delivered but not committed, so the key in its sinks dies at {_death(key)}: {error.message}",
-                _AGAIN,
-            ) from error
-        left = await self._undo(key, written)
-        raise Stopped(status, "; ".join((message, *left)), hint)
+            raise Stopped(Status.FAILED, f"delivered but not committed: {error.message}; {_fate(key)}") from error
 
     async def _write_all(self, key: LiveKey, sinks: Sequence[SinkSpec], written: list[Written]) -> None:
-        """Write each sink that holds something else, and read it back; what is noted in `written` can be
-        undone.
-        """
+        """Write each sink that holds something else and read it back; `written` tells what can be undone."""
         secret = key.secret
         if secret is None:
             return
@@ -191,23 +156,35 @@ class Delivery:
                 )
             await self.clock.sleep(_TRIAL_PAUSE)
 
-    async def _undo(self, key: LiveKey, written: list[Written]) -> tuple[str, ...]:
-        """Put the sinks back and delete the key while it is on probation; returns what could not be
-        undone.
-        """
-        left: list[str] = []
-        for each in reversed(written):
-            try:
-                await asyncio.to_thread(_restore, each, key.secret)
-            except SinkError as error:
-                left.append(f"{show_sink(each.spec)} holds a key that dies at {_death(key)}: {error.message}")
+    async def _undo(self, commit: Commit, why: Stopped) -> LiveKey:
+        """Undo what nobody uses yet and raise why, or find that the commit was applied after all."""
+        key = commit.key
         try:
-            now = await self.store.get(key.id)
-            if now is not None and is_on_probation(now) and now.expire == key.expire:
-                await self.store.delete(key.id)
+            live = await self.store.get(key.id)
         except ReconcilerError as error:
-            left.append(f"the new key could not be deleted and dies at {_death(key)}: {error.message}")
-        return tuple(left)
+            raise why.adding(_fate(key)) from error
+        if live is not None and not (is_on_probation(live) and live.expire == key.expire):
+            if commit.tried and live.state == commit.final:
+                return live
+            raise why.adding("another run has written this key since, so nothing was undone")
+        left = [text for each in reversed(commit.written) for text in await self._restored(each, key)]
+        used = any(each.before == key.secret for each in commit.written)
+        if live is not None and (left or used or not commit.minted):
+            raise why.adding(*left, _fate(key))
+        if live is not None:
+            try:
+                await self.store.delete(key.id)
+            except ReconcilerError as error:
+                raise why.adding(f"the new key could not be deleted: {error.message}", _fate(key)) from error
+        raise why
+
+    async def _restored(self, written: Written, key: LiveKey) -> tuple[str, ...]:
+        """Put a sink back to what it held; returns what is left to say."""
+        try:
+            await asyncio.to_thread(_restore, written, key.secret)
+        except SinkError as error:
+            return (f"{show_sink(written.spec)} still holds the new key: {error.message}",)
+        return ()
 
 
 def _final(change: Create, key: LiveKey) -> KeyState:
@@ -231,5 +208,5 @@ def _restore(written: Written, secret: Secret | None) -> None:
         written.sink.write(written.before)
 
 
-def _death(key: LiveKey) -> str:
-    return show_instant(key.expire) if key.expire else "no time"
+def _fate(key: LiveKey) -> str:
+    return f"the key dies at {show_instant(key.expire)} unless a later apply commits it" if key.expire else ""

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from reconciler.core.delivery import shared_sinks
 from reconciler.core.desired import Desired
-from reconciler.core.guards import Allowances, Refusal, check, check_destroy
+from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_limit
 from reconciler.core.keys import Live, ServerFacts, own_ids
 from reconciler.core.plan import EnvironmentPlan, Plan
 from reconciler.core.planner import plan_destroy, plan_environment
@@ -32,6 +32,7 @@ class Site:
 
     store: KeyStore
     own_secret: Secret | None
+    empty: Desired
     resolve: Callable[[ServerFacts], Desired]
 
 
@@ -63,7 +64,8 @@ class Planned:
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         """What the guards refuse, in all environments."""
-        return tuple(refusal for each in self.environments for refusal in each.refusals)
+        own = (refusal for each in self.environments for refusal in each.refusals)
+        return (*own, *check_limit(self.plan.environments))
 
 
 async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances) -> Planned:
@@ -90,9 +92,8 @@ async def plan_to_destroy(sites: Sequence[Site]) -> Planned:
 
     async def one(site: Site) -> PlannedEnvironment:
         live = await _look(site)
-        desired = site.resolve(live.facts)
-        made = plan_destroy(desired, live)
-        return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=check_destroy(made))
+        made = plan_destroy(site.empty, live)
+        return PlannedEnvironment(site=site, desired=site.empty, live=live, plan=made, refusals=check_destroy(made))
 
     return Planned(environments=await _all(one(site) for site in sites))
 

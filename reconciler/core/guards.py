@@ -5,12 +5,13 @@ They judge the finished plan and fail closed. A plan is printed whole even where
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from reconciler.core.desired import Desired
 from reconciler.core.keys import MAX_KEYS
-from reconciler.core.plan import Change, Create, Delete, EnvironmentPlan, Risk
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Risk, Update
 from reconciler.core.scopes import SENSITIVE
 
 DELETES_FROM = 10
@@ -40,7 +41,6 @@ def check(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> tuple[R
     return (
         *_empty(desired, plan),
         *_deletes(plan, allow),
-        *_too_many_keys(plan),
         *_sensitive(desired),
         *_in_use(plan, allow),
         *check_destroy(plan),
@@ -59,6 +59,25 @@ def check_destroy(plan: EnvironmentPlan) -> tuple[Refusal, ...]:
         for change in plan.changes
         if _has(change, Risk.OWN_CREDENTIAL)
     )
+
+
+def check_limit(plans: Iterable[EnvironmentPlan]) -> Iterator[Refusal]:
+    """The limit of a project, which several environments may share."""
+    projects: dict[tuple[str, str], list[EnvironmentPlan]] = {}
+    for plan in plans:
+        projects.setdefault((plan.endpoint, plan.project), []).append(plan)
+    for sharing in projects.values():
+        changes = [change for plan in sharing for change in plan.changes]
+        creates = sum(isinstance(change, Create) and not change.discard for change in changes)
+        expired = sum(isinstance(change, Delete) and change.expired for change in changes)
+        most = max(plan.live_count for plan in sharing) - expired + creates
+        if creates and most > MAX_KEYS:
+            yield Refusal(
+                guard="limit",
+                where=", ".join(plan.environment for plan in sharing),
+                message=f"the project would hold {most} keys, and only its first {MAX_KEYS} can be used",
+                hint="delete keys first, in an apply of their own or by hand; expired keys count too",
+            )
 
 
 def _has(change: Change, risk: Risk) -> bool:
@@ -87,19 +106,6 @@ def _deletes(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
         )
 
 
-def _too_many_keys(plan: EnvironmentPlan) -> Iterator[Refusal]:
-    creates = sum(isinstance(change, Create) and not change.discard for change in plan.changes)
-    expired = sum(isinstance(change, Delete) and change.expired for change in plan.changes)
-    most = plan.live_count - expired + creates
-    if creates and most > MAX_KEYS:
-        yield Refusal(
-            guard="limit",
-            where=plan.environment,
-            message=f"the project would hold {most} keys, and only its first {MAX_KEYS} can be used",
-            hint="delete keys first, in an apply of their own or by hand; expired keys count too",
-        )
-
-
 def _sensitive(desired: Desired) -> Iterator[Refusal]:
     for key in desired.keys:
         missing = sorted((key.scopes & SENSITIVE) - key.allow_sensitive)
@@ -114,13 +120,24 @@ def _sensitive(desired: Desired) -> Iterator[Refusal]:
 
 def _in_use(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
     for change in plan.changes:
-        # An expired key stopped working by itself.
-        ends = not change.expired if isinstance(change, Delete) else _has(change, Risk.EXPIRES_NOW)
         for mark in change.marks:
-            if ends and mark.risk is Risk.IN_USE and not allow.in_use:
+            if mark.risk is Risk.IN_USE and _ends(change) and not allow.in_use:
                 yield Refusal(
                     guard="in-use",
                     where=change.address,
                     message=f"this key was used in the last 7 days ({mark.detail}), and would stop working",
                     hint="move its users to another key first, or pass --allow-in-use",
                 )
+
+
+def _ends(change: Change) -> bool:
+    """Whether a secret that works would stop working; an expired key stopped by itself."""
+    match change:
+        case Delete(expired=expired):
+            return not expired
+        case Create(discard=discard):
+            return discard
+        case Update() | Deliver():
+            return _has(change, Risk.EXPIRES_NOW)
+        case _:
+            assert_never(change)

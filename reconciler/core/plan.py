@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from reconciler.core.desired import Expiry, SinkSpec
 from reconciler.core.keys import KeyState
@@ -19,6 +20,7 @@ class Reason(StrEnum):
 
     DECLARED = "declared, and not live"
     UNFINISHED = "created by a run that did not finish; its secret is lost, so it is made again"
+    ABANDONED = "created by a run that did not finish, and its expire is in the past"
     UNDELIVERED = "created by a run that did not deliver or commit it"
     SINK_DIFFERS = "a sink does not hold this key's secret"
     FIELDS_DIFFER = "live differs from the manifest"
@@ -164,7 +166,18 @@ class Plan:
 
 
 def _essence(plan: Plan) -> list[tuple[object, ...]]:
-    return [
-        (type(change), change.key_id, getattr(change, "before", None), getattr(change, "sinks", ()))
-        for change in plan.changes
-    ]
+    return [(type(change), change.key_id, *_states(change)) for change in plan.changes]
+
+
+def _states(change: Change) -> tuple[object, ...]:
+    match change:
+        case Create(after=after, expiry=expiry, sinks=sinks):  # a duration counts from another now each time
+            return after.name, after.scopes, expiry, sinks
+        case Deliver(before=before, after=after, sinks=sinks):
+            return before, after, sinks
+        case Update(before=before, after=after):
+            return before, after
+        case Delete(before=before):
+            return (before,)
+        case _:
+            assert_never(change)

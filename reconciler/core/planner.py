@@ -46,13 +46,11 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
     hidden = any(key.secret is None for key in live.keys)
     for key in sorted(desired.keys, key=lambda key: key.address):
         match = undeclared.pop(key.slug, None)
-        if match is not None:
-            entry = _reconcile(desired, key, match, live, held)
-        elif _is_past(key, live.now):
+        if _is_past(key, live.now) and (match is None or is_on_probation(match)):
             warnings.append(f"{key.address} is not created: its expire is in the past")
+            changes += [_delete(desired, match, live, Reason.ABANDONED)] if match else []
             continue
-        else:
-            entry = _create(desired, key, live, held)
+        entry = _reconcile(desired, key, match, live, held) if match else _create(desired, key, live, held)
         warnings += _warnings(key, match, entry, live, hidden=hidden)
         if isinstance(entry, Unchanged):
             unchanged.append(entry)
@@ -164,13 +162,13 @@ def _lacking(
 
 def _change_marks(match: LiveKey, after: KeyState, live: Live, *, on_probation: bool) -> tuple[Mark, ...]:
     before = match.state
-    gains = risks.of_scopes(after.scopes - before.scopes)
-    if on_probation:
-        return gains
     shorter = after.expire is not None and (before.expire is None or after.expire < before.expire)
     takes = shorter or not before.scopes <= after.scopes
-    use = risks.of_use(match, live.now, live.own) if takes else ()
-    return (*gains, *risks.of_expiry(before, after, live.now), *use)
+    return (
+        *risks.of_scopes(after.scopes - before.scopes),
+        *(() if on_probation else risks.of_expiry(before, after, live.now)),
+        *(risks.of_use(match, live.now, live.own) if takes else ()),
+    )
 
 
 def _delete(desired: Desired, key: LiveKey, live: Live, reason: Reason) -> Delete:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from reconciler.core.desired import SinkSpec
 from reconciler.core.keys import KeyState, LiveKey
 from reconciler.core.plan import Mark, Risk
+from reconciler.core.probation import is_on_probation
 from reconciler.core.scopes import MARKED, SENSITIVE
 
 IN_USE = timedelta(days=7)
 _OWN_TRIAL = timedelta(minutes=1)
-_ACCESS_RESOLUTION = timedelta(hours=24)
 
 
 def of_scopes(gained: frozenset[str]) -> tuple[Mark, ...]:
@@ -37,23 +36,20 @@ def of_expiry(before: KeyState, after: KeyState, now: datetime) -> tuple[Mark, .
 
 
 def of_use(key: LiveKey, now: datetime, own: frozenset[str]) -> tuple[Mark, ...]:
-    """Marks for taking something from a key that somebody uses, or that this run itself may be using."""
+    """Marks for taking something from a key that somebody uses, or that this run itself may be using.
+
+    Apply uses each new key once. Nobody can tell that use from another on the key's first day, because Appwrite moves
+    `accessedAt` once in 24 hours; so it counts, but for a key that was never committed.
+    """
     marks = []
     if key.id in own:
         marks.append(Mark(risk=Risk.OWN_CREDENTIAL))
     if key.accessed is not None and now - key.accessed <= IN_USE:
-        marks += _in_use(key.created, key.accessed, now)
+        maybe_tried = key.accessed - key.created <= _OWN_TRIAL
+        if not (maybe_tried and is_on_probation(key)):
+            doubt = ", perhaps by the trial of apply alone" if maybe_tried else ""
+            marks.append(Mark(risk=Risk.IN_USE, detail=f"accessed {key.accessed:%Y-%m-%d}{doubt}"))
     return tuple(marks)
-
-
-def _in_use(created: datetime, accessed: datetime, now: datetime) -> Iterator[Mark]:
-    """Appwrite moves `accessedAt` once in 24 hours at most, and apply itself uses each new key once. A use within a
-    minute of creation is that trial for sure only where a later one would have moved the time by now.
-    """
-    maybe_tried = accessed - created <= _OWN_TRIAL
-    if not maybe_tried or now - created <= _ACCESS_RESOLUTION:
-        doubt = ", perhaps by the trial of apply alone" if maybe_tried else ""
-        yield Mark(risk=Risk.IN_USE, detail=f"accessed {accessed:%Y-%m-%d}{doubt}")
 
 
 def of_sinks(replaced: tuple[SinkSpec, ...]) -> tuple[Mark, ...]:

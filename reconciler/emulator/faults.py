@@ -46,6 +46,8 @@ __all__ = [
 _Message = dict[str, Any]
 
 _TYPES = {
+    404: "key_not_found",
+    409: "key_already_exists",
     429: "general_rate_limit_exceeded",
     500: "general_unknown",
     503: "general_service_disabled",

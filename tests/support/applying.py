@@ -7,7 +7,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -113,7 +113,7 @@ class Shop:
 
     async def plan(self, wish: Desired, *, sinks: Sinks | None = None) -> PlannedEnvironment:
         """The plan, with everything allowed."""
-        site = Site(store=self.store, own_secret=self.own_secret, resolve=lambda _: wish)
+        site = Site(store=self.store, own_secret=self.own_secret, empty=replace(wish, keys=()), resolve=lambda _: wish)
         allow = Allowances(deletes=1000, in_use=True)
         planned = await planning.plan([site], sinks or InstalledSinks(), allow)
         return planned.environments[0]

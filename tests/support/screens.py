@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reconciler.core.desired import After, At, SinkSpec
-from reconciler.core.guards import Allowances, Refusal, check
+from reconciler.core.guards import Allowances, Refusal, check, check_limit
 from reconciler.core.outcome import EnvironmentOutcome, Outcome, Result, Status
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
 from reconciler.core.planner import plan_destroy, plan_environment
@@ -48,6 +48,7 @@ def everything() -> EnvironmentPlan:
         wanted("endless"),
         wanted("ending", expiry=At(NOW - DAY)),
         wanted("past", expiry=At(NOW - DAY)),
+        wanted("past-and-unfinished", expiry=At(NOW - DAY), sinks=(SINK,)),
         wanted("as-declared"),
         wanted("long-since-expired", expiry=At(NOW - 9 * DAY)),
         wanted("Tenant.With-A-Name_That-Fills-All-Of-The-Sixty-Four-Characters-00", scopes=()),
@@ -56,6 +57,7 @@ def everything() -> EnvironmentPlan:
     world = live(
         undelivered("unfinished", secret=None),
         undelivered("uncommitted"),
+        undelivered("past-and-unfinished"),
         live_key("lacking"),
         live_key("renamed", accessed=NOW - DAY),
         live_key("rescoped", scopes=["users.read", "teams.read", "sites.read"], accessed=NOW - DAY),
@@ -83,8 +85,10 @@ def refusals() -> tuple[Refusal, ...]:
         (desired(wanted("key-0")), live(*many, own=[many[9].id])),
         (desired(sensitive), live(*full)),
     )
-    found = [check(wish, plan_environment(wish, world, {}), Allowances()) for wish, world in plans]
-    return tuple({refusal.guard: refusal for each in found for refusal in each}.values())
+    made = [(wish, plan_environment(wish, world, {})) for wish, world in plans]
+    found = [refusal for wish, plan in made for refusal in check(wish, plan, Allowances())]
+    limits = [refusal for _, plan in made for refusal in check_limit([plan])]
+    return tuple({refusal.guard: refusal for refusal in (*found, *limits)}.values())
 
 
 def hostile() -> EnvironmentPlan:

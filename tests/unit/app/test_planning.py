@@ -47,7 +47,10 @@ class Store:
 
 def site(store: Store, wish: Desired | None = None) -> Site:
     return Site(
-        store=cast("KeyStore", store), own_secret=None, resolve=lambda _: desired(wanted()) if wish is None else wish
+        store=cast("KeyStore", store),
+        own_secret=None,
+        empty=desired(),
+        resolve=lambda _: desired(wanted()) if wish is None else wish,
     )
 
 

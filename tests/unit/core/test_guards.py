@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.core.desired import At, Desired, DesiredKey, SinkSpec
-from reconciler.core.guards import Allowances, Refusal, check, check_destroy
+from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_limit
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.keys import Live, LiveKey, own_ids
 from reconciler.core.plan import Risk
@@ -21,7 +21,8 @@ NO_ALLOWANCES = Allowances()
 
 
 def refusals(wish: Desired, world: Live, allow: Allowances = NO_ALLOWANCES) -> tuple[Refusal, ...]:
-    return check(wish, plan_environment(wish, world, {}), allow)
+    plan = plan_environment(wish, world, {})
+    return (*check(wish, plan, allow), *check_limit([plan]))
 
 
 def names(found: Iterable[Refusal]) -> list[str]:
@@ -100,22 +101,19 @@ def test_a_key_never_used_is_deleted() -> None:
     assert refusals(desired(wanted()), live(live_key(), live_key("old"))) == ()
 
 
-@pytest.mark.parametrize(
-    ("age", "used_after", "refused"),
-    [
-        (timedelta(hours=24), timedelta(seconds=2), True),
-        (timedelta(hours=24, seconds=1), timedelta(seconds=2), False),
-        (timedelta(hours=24, seconds=1), timedelta(seconds=60), False),
-        (timedelta(hours=24, seconds=1), timedelta(seconds=61), True),
-        (timedelta(days=3), timedelta(days=1), True),
-    ],
-)
-def test_the_trial_that_apply_made_is_no_use_once_a_later_use_would_show(
-    age: timedelta, used_after: timedelta, refused: bool
-) -> None:
-    key = live_key("old", age=age, accessed=NOW - age + used_after)
+@pytest.mark.parametrize("age", [timedelta(hours=1), timedelta(hours=24, seconds=1), timedelta(days=6)])
+def test_a_use_on_the_first_day_counts_though_it_may_be_the_trial_of_apply(age: timedelta) -> None:
+    key = live_key("old", age=age, accessed=NOW - age + 2 * SECOND)
 
-    assert names(refusals(desired(wanted()), live(live_key(), key))) == (["in-use"] if refused else [])
+    assert names(refusals(desired(wanted()), live(live_key(), key))) == ["in-use"]
+
+
+def test_a_key_that_was_never_committed_is_not_in_use_by_its_trial_alone() -> None:
+    lost = undelivered("old", accessed=NOW - timedelta(hours=1) + 2 * SECOND)
+    used = undelivered("old", accessed=NOW)
+
+    assert refusals(desired(wanted()), live(live_key(), lost)) == ()
+    assert names(refusals(desired(wanted()), live(live_key(), used))) == ["in-use"]
 
 
 def test_a_refusal_says_that_the_use_may_be_the_trial_of_apply() -> None:
@@ -278,3 +276,34 @@ def test_the_credential_in_use_is_not_discarded_to_be_made_again() -> None:
 
     assert names(refusals(wish, live(lost, own=[lost.id]))) == ["own-credential"]
     assert refusals(wish, live(lost)) == ()
+
+
+def test_a_key_in_use_is_not_discarded_to_be_made_again() -> None:
+    used = undelivered(secret=None, accessed=NOW)
+    wish = desired(wanted(sinks=(SinkSpec(kind="dotenv", options=(("path", ".env"), ("variable", "KEY"))),)))
+
+    assert names(refusals(wish, live(used))) == ["in-use"]
+    assert refusals(wish, live(used), Allowances(in_use=True)) == ()
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        desired(wanted(scopes=["rows.read"])),
+        desired(wanted(scopes=["users.read", "keys.read"], allow=["keys.read"], expiry=At(NOW + timedelta(days=1)))),
+    ],
+)
+def test_the_credential_in_use_is_not_cut_short_by_being_committed(wish: Desired) -> None:
+    own = undelivered(scopes=["users.read", "keys.read"])
+
+    assert names(refusals(wish, live(own, own=[own.id]))) == ["own-credential"]
+    assert refusals(wish, live(own)) == ()
+
+
+def test_environments_of_one_project_share_its_thousand_keys() -> None:
+    strangers = tuple(live_key(id=f"stranger-{number}") for number in range(997))
+    plans = [plan_environment(desired(*kept(count)), live(*strangers), {}) for count in (2, 1, 2)]
+
+    assert list(check_limit(plans[:2])) == []
+    (refusal,) = check_limit(plans)
+    assert "would hold 1002 keys" in refusal.message

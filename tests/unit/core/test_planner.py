@@ -86,6 +86,12 @@ CASES: dict[str, Case] = {
         action=Create,
         reason=Reason.UNFINISHED,
     ),
+    "an undelivered key whose expiry is in the past": Case(
+        declared=wanted(expiry=At(NOW - timedelta(days=1)), sinks=(SINK,)),
+        found=undelivered(),
+        action=Delete,
+        reason=Reason.ABANDONED,
+    ),
     "an undelivered key that lives": Case(
         declared=wanted(sinks=(SINK,)),
         found=undelivered(),
