@@ -342,6 +342,27 @@ BAD = [
         hint="follows other rules",
     ),
     Case(
+        name="a type that is the credential",
+        raises=Rejected,
+        server=error(400, CREDENTIAL[:64], "no"),
+        message=r'answered 400: "no"$',
+        hint="follows other rules",
+    ),
+    Case(
+        name="a type that is another's secret",
+        raises=Rejected,
+        server=error(400, LIVE[:64], "no"),
+        message=r'answered 400: "no"$',
+        hint="follows other rules",
+    ),
+    Case(
+        name="a missing scope that is another's secret",
+        raises=CredentialError,
+        server=error(401, "general_unauthorized_scope", f"missing scopes (standard_{'decafdecaf' * 4}"),
+        message=r"\(secret\)",
+        hint="must add the scope that is missing to it",
+    ),
+    Case(
         name="a list that never ends",
         server=reply(200, json.dumps({"keys": [ITEM | {"$id": f"k{n}"} for n in range(5000)]})),
         message="the same page again and again",

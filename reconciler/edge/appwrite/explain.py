@@ -20,13 +20,14 @@ _WINDOW = 12
 _SECRET = re.compile(
     r"(?:standard|organization|account|ephemeral|dynamic)_[\w.-]{4,}|[0-9A-Fa-f]{32,}|eyJ[\w+/=.-]{8,}"
 )
+_HEXADECIMAL = re.compile(r"[0-9a-f]{32}")
 _AGAIN = "run the same command again: it continues where this one stopped"
 
 
 def refused(site: Site, call: Call, answer: Answer) -> ReconcilerError:
     """The error that an answer means which is not the one that the call asks for."""
-    error = answer.error()
-    message = f"{_start(site, call)}: the server answered {answer.status}{_words(site, error)}"
+    error = _told(site, answer)
+    message = f"{_start(site, call)}: the server answered {answer.status}{_words(error)}"
     hint = hint_for(site, answer.status, error)
     kind = error.type if error else ""
     match answer.status, kind:
@@ -99,11 +100,20 @@ def _start(site: Site, call: Call) -> str:
     return f"{site.label}: {call.doing} failed"
 
 
-def _words(site: Site, error: ApiError | None) -> str:
+def _told(site: Site, answer: Answer) -> ApiError | None:
+    """What the API says is wrong, fit to be repeated: a type that may be a piece of a credential is left out."""
+    error = answer.error()
+    if error is None:
+        return None
+    strange = _repeats(error.type, site) or _HEXADECIMAL.search(error.type)
+    return ApiError(type="" if strange else error.type, message=_presentable(error.message, site))
+
+
+def _words(error: ApiError | None) -> str:
     if error is None:
         return ", and not in the form of Appwrite's API"
     kind = f" {error.type}" if error.type else ""
-    return f'{kind}: "{_presentable(error.message, site)}"'
+    return f'{kind}: "{error.message}"'
 
 
 def _presentable(text: str, site: Site) -> str:

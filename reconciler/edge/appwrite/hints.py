@@ -9,7 +9,7 @@ from reconciler.edge.appwrite.answer import ApiError
 from reconciler.edge.appwrite.call import Site
 
 _KINDS = {"project_key": "project key", "organization_key": "organization key", "session": "console session"}
-_SCOPE = re.compile(r"missing scopes? \(\W*([A-Za-z.]{1,40})")
+_SCOPE = re.compile(r"missing scopes? \(\W*([A-Za-z]+(?:\.[A-Za-z]+)+)")
 
 _PROJECT = "correct `project:` of {label}: the id as the console of {endpoint} shows it, letter case included"
 _ORGANIZATION = "correct `organization:` of {label}: the id as the console shows it"
