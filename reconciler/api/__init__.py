@@ -151,11 +151,11 @@ class Reconciler:
 
 def refuse(planned: Planned) -> None:
     """Raise GuardError where a guard refuses the plan."""
-    count = len(planned.refusals)
-    if count:
+    guards = dict.fromkeys(refusal.guard for refusal in planned.refusals)
+    if guards:
         raise GuardError(
-            f"{count} guard{'s' if count > 1 else ''} refused the plan; nothing was changed",
-            hint="the plan says under Refused what each one needs",
+            f"the plan is refused ({', '.join(guards)}); nothing was changed",
+            hint="the plan says under Refused what is needed",
         )
 
 

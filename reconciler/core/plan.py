@@ -23,6 +23,7 @@ class Reason(StrEnum):
     ABANDONED = "created by a run that did not finish, and its expire is in the past"
     UNDELIVERED = "created by a run that did not deliver or commit it"
     SINK_DIFFERS = "a sink does not hold this key's secret"
+    SINK_UNREADABLE = "a sink cannot be read"
     FIELDS_DIFFER = "live differs from the manifest"
     UNDECLARED = "owned by this manifest, and no longer declared"
     SUPERSEDED = "an older generation of a key that has a newer one"

@@ -35,8 +35,8 @@ _NEAR_LIMIT = MAX_KEYS * 9 // 10
 
 
 def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPlan:
-    """What makes the live keys of one environment as declared. `held` leaves out sinks that cannot be
-    read.
+    """What makes the live keys of one environment as declared. `held` leaves out sinks that cannot be read: they are to
+    be written again, so that apply says what is wrong with them.
     """
     pairing = pair(desired.realm, live.keys)
     undeclared = dict(pairing.newest)
@@ -135,13 +135,14 @@ def _reconcile(desired: Desired, key: DesiredKey, match: LiveKey, live: Live, he
             from_globs=from_globs,
         )
     replaced = tuple(sink for sink in sinks if held.get(sink) not in (None, match.secret))
+    reason = Reason.SINK_DIFFERS if all(sink in held for sink in sinks) else Reason.SINK_UNREADABLE
     return Deliver(
         address=key.address,
         key_id=match.id,
         before=before,
         after=after,
         sinks=sinks,
-        reason=Reason.UNDELIVERED if on_probation else Reason.SINK_DIFFERS,
+        reason=Reason.UNDELIVERED if on_probation else reason,
         marks=(*marks, *risks.of_sinks(replaced)),
         from_globs=from_globs,
     )
@@ -154,10 +155,10 @@ def _wanted(key: DesiredKey, match: LiveKey) -> KeyState:
 def _lacking(
     sinks: tuple[SinkSpec, ...], match: LiveKey, after: KeyState, now: datetime, held: Held
 ) -> tuple[SinkSpec, ...]:
-    """Sinks that are known not to hold the secret of a key that still works."""
+    """Sinks that do not hold the secret of a key that still works, or that cannot be read."""
     if match.secret is None or (after.expire is not None and after.expire <= now):
         return ()
-    return tuple(sink for sink in sinks if sink in held and held[sink] != match.secret)
+    return tuple(sink for sink in sinks if held.get(sink) != match.secret)
 
 
 def _change_marks(match: LiveKey, after: KeyState, live: Live, *, on_probation: bool) -> tuple[Mark, ...]:

@@ -85,7 +85,7 @@ def plan_text(
     """The plan as a screen; `verbose` adds the keys that stay as they are."""
     screen = Screen(width=width, color=color)
     blocks = [_environment(environment, screen, verbose=verbose) for environment in plan.environments]
-    refused = [_refusal(refusal, screen) for refusal in refusals]
+    refused = list(_refusals(refusals, screen))
     if refused:
         blocks.append("\n".join((screen.paint("Refused:", "refusal"), *refused)))
     return "\n\n".join((*blocks, screen.wrap(plan_summary(plan)))) + "\n"
@@ -148,9 +148,14 @@ def _unmanaged(environment: EnvironmentPlan, screen: Screen, *, verbose: bool) -
     return screen.wrap(f"{len(keys)} unmanaged {noun} left alone: {names}", first="  ")
 
 
-def _refusal(refusal: Refusal, screen: Screen) -> str:
-    what = screen.wrap(clean(f"{refusal.where}: {refusal.message}"), first="  ", indent=4)
-    return "\n".join((what, screen.wrap(clean(refusal.hint), first="    hint: ")))
+def _refusals(refusals: Iterable[Refusal], screen: Screen) -> Iterator[str]:
+    """Each refusal, and a hint that several share below the first."""
+    hinted: set[str] = set()
+    for refusal in refusals:
+        yield screen.wrap(clean(f"{refusal.where}: {refusal.message}"), first="  ", indent=4)
+        if refusal.hint not in hinted:
+            yield screen.wrap(clean(refusal.hint), first="    hint: ")
+            hinted.add(refusal.hint)
 
 
 def outcome_text(outcome: Outcome, *, width: int = 80, color: bool = False) -> str:

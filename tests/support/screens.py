@@ -42,6 +42,7 @@ def everything() -> EnvironmentPlan:
         wanted("unfinished", sinks=(SINK,)),
         wanted("uncommitted", sinks=(SINK,)),
         wanted("lacking", title="Lacking, and renamed", sinks=(FAR_SINK,)),
+        wanted("unreadable", sinks=(OTHER_SINK,)),
         wanted("renamed", title="New name"),
         wanted("rescoped", scopes=["users.read", "rows.read", "keys.read", "rows.write"], allow=["keys.read"]),
         wanted("longer", expiry=At(NOW + 90 * DAY)),
@@ -59,6 +60,7 @@ def everything() -> EnvironmentPlan:
         undelivered("uncommitted"),
         undelivered("past-and-unfinished"),
         live_key("lacking"),
+        live_key("unreadable"),
         live_key("renamed", accessed=NOW - DAY),
         live_key("rescoped", scopes=["users.read", "teams.read", "sites.read"], accessed=NOW - DAY),
         live_key("longer", expire=NOW + 30 * DAY + timedelta(milliseconds=5)),
@@ -71,7 +73,7 @@ def everything() -> EnvironmentPlan:
         *(live_key(id=f"by-hand-{number}", title=f"Made by hand {number}", secret=None) for number in range(7)),
         own=[live_key("undeclared", generation=2).id],
     )
-    held = {SINK: Secret("old"), OTHER_SINK: None, FAR_SINK: None}
+    held = {SINK: Secret("old"), FAR_SINK: None}
     return plan_environment(declared, world, held)
 
 

@@ -75,7 +75,7 @@ async def test_a_plan_that_a_guard_refuses_is_not_applied(folder: Path) -> None:
 
     async with connect(read_manifest(folder / "keys.yaml"), ["one"], variables={}) as reconciler:
         planned = await reconciler.plan()
-        with pytest.raises(GuardError, match="1 guard refused the plan; nothing was changed") as refused:
+        with pytest.raises(GuardError, match=r"the plan is refused \(.*\); nothing was changed") as refused:
             await reconciler.apply(planned)
         assert await keys(reconciler) == [10]
         refuse(await reconciler.plan(Allowances(deletes=10)))

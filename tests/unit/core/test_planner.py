@@ -184,7 +184,7 @@ CASES: dict[str, Case] = {
         declared=wanted(sinks=(SINK,)), found=live_key(), held=DELIVERED, action=None, reason=Reason.EQUAL
     ),
     "a key as declared whose sink cannot be read": Case(
-        declared=wanted(sinks=(SINK,)), found=live_key(), action=None, reason=Reason.EQUAL
+        declared=wanted(sinks=(SINK,)), found=live_key(), action=Deliver, reason=Reason.SINK_UNREADABLE
     ),
     "a key as declared whose secret is hidden": Case(
         declared=wanted(sinks=(SINK,)), found=live_key(secret=None), held={SINK: None}, action=None, reason=Reason.EQUAL
