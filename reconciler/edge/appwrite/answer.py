@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.core.secret import Secret
+from reconciler.core.times import YEARS
 
 if TYPE_CHECKING:
     import httpx
@@ -62,7 +63,7 @@ class Answer:
         return error is not None and error.type == kind
 
     def date(self) -> datetime | None:
-        """The server's clock, in whole seconds; None where no Date header can be read."""
+        """The server's clock, in whole seconds; None where no Date header can be read or believed."""
         return _http_date(self.headers.get("Date", ""))
 
     def retry_after(self) -> float | None:
@@ -95,6 +96,7 @@ def _seal(fields: dict[str, object]) -> dict[str, object]:
 def _http_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment if moment.year in YEARS else None

@@ -10,10 +10,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TypeGuard
 
 from reconciler.core.keys import KeyState, LiveKey
 from reconciler.core.secret import Secret
-from reconciler.core.times import format_instant, parse_instant
+from reconciler.core.times import YEARS, format_instant, parse_instant
 
 _HEADER_SAFE = re.compile(r"[!-~]+")
 _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,32}")
@@ -30,7 +31,7 @@ def read_key(item: object) -> LiveKey:
     key_id = _text(item, "$id")
     if not key_id:
         raise Malformed("`$id` is empty")
-    created = _instant(item, "$createdAt")
+    created = _past(item, "$createdAt")
     if created is None:
         raise Malformed("`$createdAt` is missing")
     return LiveKey(
@@ -39,7 +40,7 @@ def read_key(item: object) -> LiveKey:
         scopes=_scopes(item.get("scopes")),
         expire=_instant(item, "expire"),
         created=created,
-        accessed=_instant(item, "accessedAt"),
+        accessed=_past(item, "accessedAt"),
         description=None if item.get("description") is None else _text(item, "description"),
         secret=_secret(item.get("secret")),
     )
@@ -71,7 +72,7 @@ def read_scopes(body: object) -> frozenset[str] | None:
             names = [item.get("$id") if isinstance(item, dict) else None for item in items]
         case _:
             return None
-    known = frozenset(name for name in names if isinstance(name, str) and name)
+    known = frozenset(name for name in names if _is_text(name) and name)
     return known if known and len(known) == len(set(names)) else None
 
 
@@ -106,15 +107,29 @@ def _body(fields: Mapping[str, object]) -> bytes:
 
 def _text(item: Mapping[str, object], field: str) -> str:
     value = item.get(field)
-    if not isinstance(value, str):
+    if not _is_text(value):
         raise Malformed(f"`{field}` is not a text")
     return value
 
 
 def _scopes(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(scope, str) for scope in value):
+    if not isinstance(value, list) or not all(map(_is_text, value)):
         raise Malformed("`scopes` is not a list of texts")
     return tuple(value)
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it is a text that can be written anywhere: JSON may hold halves of characters, which no encoding has."""
+    if not isinstance(value, str):
+        return False
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _past(item: Mapping[str, object], field: str) -> datetime | None:
+    instant = _instant(item, field)
+    if instant is not None and instant.year not in YEARS:
+        raise Malformed(f"`{field}` is no time that a server has seen")
+    return instant
 
 
 def _instant(item: Mapping[str, object], field: str) -> datetime | None:

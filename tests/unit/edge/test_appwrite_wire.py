@@ -75,6 +75,15 @@ def test_never_is_written_in_three_ways(expire: dict[str, object]) -> None:
     assert wire.read_key(_answer(item).json()).expire is None
 
 
+def test_a_key_may_expire_at_the_end_of_time() -> None:
+    key = wire.read_key(_answer(ITEM | {"expire": "9999-12-31T23:59:58.999+00:00"}).json())
+    assert key.expire == datetime(9999, 12, 31, 23, 59, 58, 999000, tzinfo=UTC)
+
+
+def test_characters_beyond_the_first_plane_are_text() -> None:
+    assert wire.read_key(_answer(ITEM | {"name": "🗝 ключ"}).json()).name == "🗝 ключ"
+
+
 def test_fields_of_newer_servers_are_kept_or_left_alone() -> None:
     item = ITEM | {"description": "nightly", "accessedAt": "2026-08-21T12:00:00.123+00:00", "color": {"of": "paint"}}
     key = wire.read_key(_answer(item).json())
@@ -103,6 +112,7 @@ def test_a_version_is_a_short_word(body: object, version: str | None) -> None:
     [
         ({"total": 2, "scopes": [{"$id": "a.read"}, {"$id": "b.read"}]}, frozenset({"a.read", "b.read"})),
         ({"total": 0, "scopes": []}, None),
+        ({"scopes": [{"$id": "a.read"}, {"$id": "\ud800"}]}, None),
         ({"scopes": [{"$id": "a.read"}, {"$id": 7}]}, None),
         ({"scopes": [{"$id": "a.read"}, "b.read"]}, None),
         ({"scopes": "a.read"}, None),
