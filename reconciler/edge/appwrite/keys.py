@@ -1,7 +1,8 @@
 """The `KeyStore` port over Appwrite's routes `/v1/project/keys`.
 
 - One LIST serves 5,000 keys; more come page by page after the last id. A cursor that somebody deleted starts
-  the list anew. A short page ends the list unless the server's own total says that keys are missing.
+  the list anew. A short page ends the list unless the server's own total says that keys are missing; an empty one
+  that leaves keys missing starts it anew.
 - A PUT that answers 500 is read back before it is judged: racing a DELETE it may have been applied, or not.
 - That a key is gone is told from the API's own `key_not_found`, never from another 404.
 """
@@ -80,7 +81,7 @@ class AppwriteKeys:
             listing = await self._list_once()
             if listing is not None:
                 return listing
-        raise self._unstable("keys were deleted under each of three readings")
+        raise self._unstable("the list changed under each of three readings")
 
     async def create(self, key_id: str, state: KeyState) -> LiveKey:
         """Create a key; raises KeyExists and CreationDenied."""
@@ -131,7 +132,7 @@ class AppwriteKeys:
         return True
 
     async def _list_once(self) -> Listing | None:
-        """The whole list, None where a page's cursor was deleted meanwhile."""
+        """The whole list; None where it changed meanwhile: a cursor was deleted, or keys are missing at its end."""
         keys: dict[str, LiveKey] = {}
         for _ in range(_PAGES):
             call = self._page(after=next(reversed(keys), None))
@@ -141,8 +142,10 @@ class AppwriteKeys:
             page, total = self._read_page(call, answer)
             known = len(keys)
             keys |= {key.id: key for key in page}
-            if not page or (len(page) < PAGE and len(keys) >= total):
+            if len(page) < PAGE and len(keys) >= total:
                 return Listing(keys=tuple(keys.values()), now=self._now(call, answer))
+            if not page:
+                return None
             if len(keys) == known:
                 raise self._unstable("the server answers the same page again and again")
         raise self._unstable(f"there are more than {_PAGES * PAGE} keys")

@@ -299,6 +299,13 @@ async def test_a_page_cut_short_by_the_server_is_not_taken_for_the_end(bench: Be
     assert json.loads(bench.between.asked[1].url.params["queries[1]"]) == {"method": "cursorAfter", "values": ["b"]}
 
 
+@pytest.mark.parametrize("pages", [[_page([], 1)], [_page(["a"], 2), _page([], 2)]], ids=["first", "last"])
+async def test_an_empty_page_that_leaves_keys_missing_starts_the_list_anew(bench: Bench, pages: list[Fault]) -> None:
+    bench.emulator.add_key("shop", "made meanwhile", [])
+    bench.between.faults = [("GET", page) for page in pages]
+    assert [key.id for key in (await bench.keys.list()).keys] == ["made meanwhile"]
+
+
 async def test_a_key_deleted_under_the_cursor_starts_the_list_anew(bench: Bench) -> None:
     bench.emulator.add_key("shop", "left", [])
     bench.between.faults = [("GET", _page(["gone"], 2))]
