@@ -11,11 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.desired import Desired, SinkSpec
+from reconciler.core.outcome import Status
 from tests.support.folders import a_folder
 from tests.support.processes import Server, a_server, delivered, ended, run, start, write_manifest
 from tests.support.scenarios import NEED_SECRETS_AGAIN, SCENARIOS, Scenario, prepare, too_late
 from tests.support.turns import Turns
-from tests.support.world import Machine, a_world, assert_converged
+from tests.support.world import Machine, a_world, assert_converged, desired, key
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +65,30 @@ async def test_two_runs_in_any_order_of_their_calls_end_like_one(
             await assert_converged(other, wanted_there, untouched)
 
 
+@pytest.mark.parametrize("same_machine", [True, False], ids=["one machine", "two machines"])
+async def test_a_run_that_is_second_to_create_a_key_leaves_it_to_the_first(same_machine: bool) -> None:
+    with a_folder() as here, a_folder() as there:
+        async with a_world() as world:
+            machines = [Machine(world=world, folder=here), Machine(world=world, folder=there, seed=1000)]
+            if same_machine:
+                machines[1].folder = here
+            wanted = [desired(key("a", machine.dotenv("A"))) for machine in machines]
+            turns = Turns()
+            for runner, machine in enumerate(machines):
+                machine.line = turns.line(runner, world.line)
+            world.line.expect({})
+            both_plan, the_first_creates = [0, 1] * 3, [0]
+            runs = [machine.apply(each) for machine, each in zip(machines, wanted, strict=True)]
+            first, second = await turns.take(runs, [*both_plan, *the_first_creates, 1, 1, 1, 1])
+
+            assert first.complete
+            ((result,),) = (environment.results for environment in second.environments)
+            assert result.status is Status.FAILED
+            assert result.message.startswith("in progress elsewhere: ")
+            assert [call.route for call in world.line.calls[6:9]] == ["POST keys", "POST keys", "GET key"]
+            assert [call.route for call in world.line.calls].count("PUT key") == 2  # the first run's
+
+
 KEYS = {
     name: {"scopes": ["rows.read"], "deliver": [{"dotenv": {"path": "app.env", "variable": name.upper()}}]}
     for name in ("web", "jobs", "cron")
@@ -87,14 +112,14 @@ def sites(server: Server, parent: Path, *, same_machine: bool) -> tuple[str, Pat
 
 
 def assert_one_secret_everywhere(server: Server, project: str, *folders: Path) -> None:
-    live = {key_id.split(".")[0]: key for key_id, key in server.keys(project).items()}
+    live = {key_id.split(".")[0]: shown for key_id, shown in server.keys(project).items()}
     assert sorted(live) == sorted(KEYS)
     assert len(live) == len(server.keys(project))
-    for name, key in live.items():
-        assert key["name"] == name
-        assert key["expire"] == ""
-        assert {delivered(folder, name.upper()) for folder in folders} == {key["secret"]}
-        assert server.accepts(project, key["secret"])
+    for name, shown in live.items():
+        assert shown["name"] == name
+        assert shown["expire"] == ""
+        assert {delivered(folder, name.upper()) for folder in folders} == {shown["secret"]}
+        assert server.accepts(project, shown["secret"])
 
 
 @pytest.mark.parametrize("same_machine", [True, False], ids=["one machine", "two machines"])
