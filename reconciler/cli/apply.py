@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.core.outcome import Outcome
 
 
-@click.command()
+@click.command(cls=options.EachOnce)
 @options.file
 @options.environments
 @options.output_format
@@ -56,7 +56,7 @@ def apply(
     _finish(asyncio.run(run.on(file, environments, parallelism)), output_format, no_color=no_color)
 
 
-@click.command()
+@click.command(cls=options.EachOnce)
 @options.file
 @click.option("-e", "--environment", "environment", required=True, metavar="NAME", help="The environment to empty.")
 @options.output_format
@@ -122,8 +122,8 @@ class _Run:
                 if not self._question.ask():
                     return None
                 planned = await self._again(reconciler, planned)
-            with interruptible() as stop, progress(len(planned.plan.changes), color=self._color) as report:
-                return await reconciler.apply(planned, progress=report, stop=stop)
+            with interruptible(reconciler.stop), progress(len(planned.plan.changes), color=self._color) as report:
+                return await reconciler.apply(planned, progress=report)
 
     async def _again(self, reconciler: Reconciler, shown: Planned) -> Planned:
         """The plan once more after the user took time to read it; what is done is what was shown."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from reconciler.cli import console
+from reconciler.cli import console, options
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from reconciler.emulator import Emulator
 
 
-@click.command()
+@click.command(cls=options.EachOnce)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 picks a free one.")
 @click.option(

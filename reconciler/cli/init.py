@@ -36,7 +36,7 @@ environments:
 """
 
 
-@click.command()
+@click.command(cls=options.EachOnce)
 @options.file
 def init(file: Path) -> None:
     """Write a first manifest, which works at once.

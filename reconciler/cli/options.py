@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""What the options of several commands share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,26 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler.errors import UsageError
+
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class EachOnce(click.Command):
+    """A command that refuses a second value for what takes one; click would drop the first without a word."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the command's own arguments; raises UsageError."""
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))
+        for param in self.params:
+            single = isinstance(param, click.Option) and not param.multiple and not param.is_flag
+            if single and given.count(param) > 1:
+                raise UsageError(
+                    f"{param.opts[-1]} is given {given.count(param)} times, and takes one value",
+                    hint=f"give {param.opts[-1]} once, and run reconciler once for each value",
+                )
+        return super().parse_args(ctx, args)
+
 
 file = click.option(
     "-f",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.app.planning import Planned
 
 
-@click.command()
+@click.command(cls=options.EachOnce)
 @options.file
 @options.environments
 @options.output_format

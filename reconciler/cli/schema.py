@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from reconciler.cli import console
+from reconciler.cli import console, options
 
 
-@click.command()
+@click.command(cls=options.EachOnce)
 @click.argument("name", type=click.Choice(["manifest"]))
 def schema(name: str) -> None:
     """Print a JSON Schema, for editors and checks."""

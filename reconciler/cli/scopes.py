@@ -12,7 +12,7 @@ from reconciler.cli import console, options
 from reconciler.errors import UsageError
 
 
-@click.command()
+@click.command(cls=options.EachOnce)
 @click.argument("glob", default="*")
 @options.file
 @click.option("-e", "--environment", "environment", metavar="NAME", help="Ask this environment's server.")

@@ -11,7 +11,7 @@ from reconciler.cli import console, options
 from reconciler.errors import ManifestError, Problem
 
 
-@click.command()
+@click.command(cls=options.EachOnce)
 @options.file
 @options.environments
 @options.output_format

@@ -271,6 +271,35 @@ def test_an_environment_named_twice_is_planned_once(command: Command) -> None:
     assert [environment["environment"] for environment in plan["environments"]] == ["local"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["destroy", "-e", "local", "-e", "other", "--auto-approve"], "--environment"),
+        (["validate", "-f", "broken.yaml", "--file=keys.yaml"], "--file"),
+        (["scopes", "-e", "local", "-e", "other"], "--environment"),
+        (["plan", "--format", "json", "--format", "text"], "--format"),
+        (["apply", "--auto-approve", "--allow-deletes", "2", "--allow-deletes=1"], "--allow-deletes"),
+        (["emulator", "--port", "0", "--port", "0"], "--port"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_no_value_of_an_option_is_dropped_without_a_word(command: Command, arguments: list[str], option: str) -> None:
+    command.write()
+    command.write("version: 7\n", "broken.yaml")
+
+    ended = command(*arguments)
+
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"error: {option} is given 2 times, and takes one value\n  hint: give {option} once")
+    assert not (command.folder / "secrets").exists()
+
+
+def test_a_flag_may_be_repeated(command: Command) -> None:
+    command.write()
+
+    assert command("plan", "--no-color", "--no-color", "-v", "-v").code == 0
+
+
 def test_every_unknown_environment_is_told(command: Command) -> None:
     command.write()
 
