@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import io
 import sys
-from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -21,7 +20,7 @@ from reconciler.cli.plan import plan
 from reconciler.cli.schema import schema
 from reconciler.cli.scopes import scopes
 from reconciler.cli.validate import validate
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, UsageError
 
 
 class _InOrder(click.Group):
@@ -58,6 +57,13 @@ for command in (init, validate, plan, apply, destroy, scopes, schema, emulator):
     cli.add_command(command)
 
 
+def _in_our_words(error: click.ClickException) -> UsageError:
+    """What click says of the arguments, as every other error is said: `error: no such option: --frobnicate`."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return UsageError(said[:1].lower() + said[1:], hint=f"{context.command_path if context else 'reconciler'} --help")
+
+
 def main() -> NoReturn:
     """Run the command line and exit."""
     # A command builds up what it works on and ends: to look for garbage after every 700 objects costs a seventh of it.
@@ -69,9 +75,11 @@ def main() -> NoReturn:
         code = cli.main(standalone_mode=False, prog_name="reconciler")
     except click.exceptions.Exit as done:
         code = done.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        console.note(error.message)
+        code = 1
     except click.ClickException as error:
-        with suppress(OSError):
-            error.show()
+        console.show_error(_in_our_words(error))
         code = 1
     except (click.Abort, KeyboardInterrupt):
         console.note("Interrupted; nothing more was done.")

@@ -1,6 +1,7 @@
 """Commands, exit codes and streams: results on stdout, everything else on stderr."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,7 +82,6 @@ def test_0_done_or_nothing_to_do(command: Command) -> None:
         ["scopes", "a", "b"],
         ["emulator", "--port", "65536"],
         ["emulator", "--profile", "2.0"],
-        [],
     ],
     ids=" ".join,
 )
@@ -89,6 +89,14 @@ def test_1_a_command_that_is_not_understood(command: Command, arguments: list[st
     command.write()
 
     ended = command(*arguments)
+
+    name = "" if arguments[0] == "frobnicate" else f" {arguments[0]}"
+    assert (ended.code, ended.out) == (1, "")
+    assert re.fullmatch(rf"error: [a-z][^\n]*[^\n.]\n  hint: reconciler{name} --help\n", ended.err)
+
+
+def test_1_no_command_at_all(command: Command) -> None:
+    ended = command()
 
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("Usage: reconciler")
@@ -183,7 +191,7 @@ def test_what_is_worth_a_warning_goes_to_stderr(command: Command) -> None:
 def test_an_error_goes_to_stderr_and_stdout_stays_empty(command: Command) -> None:
     command.write(MANIFEST.replace("users.read", "users.reed"))
 
-    for arguments in (["plan"], ["apply", "--auto-approve"], ["destroy", "-e", "local", "--auto-approve"]):
+    for arguments in (["plan"], ["apply", "--auto-approve"]):
         ended = command(*arguments, "--format", "json")
         assert (ended.code, ended.out) == (1, "")
         assert 'did you mean "users.read"?' in ended.err
