@@ -16,6 +16,7 @@ from reconciler.core.document import Document, Path
 from reconciler.core.expiry import parse_expiry
 from reconciler.core.ids import slug
 from reconciler.core.merge import merge
+from reconciler.core.own_files import occupant
 from reconciler.core.quoting import quoted
 from reconciler.core.wording import describe
 from reconciler.errors import Position, Problem
@@ -149,6 +150,9 @@ def _meetings(document: Document, environment: str, keys: Collection[DeclaredKey
             sink = filled(written, known.__getitem__, "")
             if (variable := bad_variable(sink)) is not None:
                 yield variable_problem(document, place, variable)
+            for option, text in sink.options:
+                if option == "path" and (taken := occupant(document, text)):
+                    yield _taken(document, place, text, taken)
             if sink in sinks:
                 yield _same_sink(document.position(place), sink, sinks[sink], key.name)
             sinks.setdefault(sink, key.name)
@@ -160,6 +164,14 @@ def variable_problem(document: Document, place: Path, variable: str) -> Problem:
         position=document.position(place),
         message=f"{describe(place)}: {quoted(variable)} cannot be the name of a variable",
         hint="letters, digits and underscores only: leave placeholders with other characters to the path",
+    )
+
+
+def _taken(document: Document, place: Path, text: str, occupant: str) -> Problem:
+    return Problem(
+        position=document.position(place),
+        message=f"{describe(place)}: {quoted(text)} is {occupant}",
+        hint="give secrets a file of their own, such as secrets/{environment}.env",
     )
 
 

@@ -29,7 +29,8 @@ UNREADABLE = {path for path in INVALID if path.stem.startswith("syntax-")} | {
 
 BEYOND_SCHEMA = {
     "duplicate-names", "globs-without-effect", "merge-of-text", "nulls-that-remove-nothing", "one-id-for-two",
-    "placeholders", "scope-set-unknown", "scopes-misspelt", "scopes-removed", "sinks-that-meet", "tags",
+    "placeholders", "scope-set-unknown", "scopes-misspelt", "scopes-removed", "sinks-over-own-files",
+    "sinks-that-meet", "tags",
 }  # fmt: skip
 """What only the checks after the schema find."""
 
