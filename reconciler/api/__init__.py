@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler.api.wiring import FOLDER, Wiring
+from reconciler.api.wiring import Wiring
 from reconciler.app import planning
 from reconciler.app.apply import EnvironmentApply, Progress, preflight
 from reconciler.app.delivery import Delivery
@@ -27,6 +27,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.guards import Allowances
 from reconciler.core.manifest import Manifest, parse
 from reconciler.core.outcome import Outcome
+from reconciler.core.own_files import FOLDER
 from reconciler.core.resolve import connection, resolve, unset_variables
 from reconciler.core.variables import Variables
 from reconciler.edge import documents
@@ -97,7 +98,10 @@ def validate(path: Path, environments: Iterable[str], variables: Mapping[str, st
 
 @dataclass(slots=True, kw_only=True)
 class Reconciler:
-    """The environments of one manifest, connected: made by `connect`, good for as long as it is open."""
+    """The environments of one manifest, connected: made by `connect`, good for as long as it is open.
+
+    Setting `stop` ends an apply soon: what is in flight is finished, nothing new is begun, and no call is repeated.
+    """
 
     folder: Path
     sites: tuple[Site, ...]
@@ -105,6 +109,7 @@ class Reconciler:
     clock: Clock
     entropy: random.Random
     sinks: Sinks = field(default_factory=InstalledSinks)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def plan(self, allow: Allowances | None = None) -> Planned:
         """Look at every environment and plan it; writes nothing."""
@@ -114,17 +119,14 @@ class Reconciler:
         """Plan the deletion of every owned key."""
         return await planning.plan_to_destroy(self.sites)
 
-    async def apply(
-        self, planned: Planned, *, progress: Progress = lambda _: None, stop: asyncio.Event | None = None
-    ) -> Outcome:
-        """Do what was planned. Setting `stop` lets what is in flight finish, and begins nothing new.
+    async def apply(self, planned: Planned, *, progress: Progress = lambda _: None) -> Outcome:
+        """Do what was planned.
 
         Raises GuardError where a guard refuses and SinkError where a sink could not be written, both before anything
         is changed. What fails later is told by the outcome.
         """
         refuse(planned)
         raise_together(await asyncio.to_thread(preflight, planned.plan, self.sinks))
-        stopping = stop or asyncio.Event()
         with RunJournal(self.folder / FOLDER) as journal:
             runs = [
                 EnvironmentApply(
@@ -139,7 +141,7 @@ class Reconciler:
                         now=each.live.now,
                     ),
                     parallelism=self.parallelism,
-                    stop=stopping,
+                    stop=self.stop,
                     progress=progress,
                 ).run()
                 for each in planned.environments
@@ -172,6 +174,7 @@ async def connect(
     """Connect the named environments, each once, or all: reads variables and credentials, calls no server yet."""
     variables = Variables(variables)
     clock, entropy = clock or SystemClock(), entropy or random.SystemRandom()
+    stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         wiring = Wiring(
             stack=stack,
@@ -181,6 +184,9 @@ async def connect(
             parallelism=parallelism,
             clock=clock,
             entropy=entropy,
+            stop=stop,
         )
         sites = wiring.sites(tuple(dict.fromkeys(environments)) or manifest.environments)
-        yield Reconciler(folder=wiring.folder, sites=sites, parallelism=parallelism, clock=clock, entropy=entropy)
+        yield Reconciler(
+            folder=wiring.folder, sites=sites, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop
+        )

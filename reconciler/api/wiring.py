@@ -19,6 +19,7 @@ from reconciler.core.desired import Connection, Desired
 from reconciler.core.ids import Realm
 from reconciler.core.keys import ServerFacts
 from reconciler.core.manifest import Manifest
+from reconciler.core.own_files import FOLDER
 from reconciler.core.resolve import connection, resolve
 from reconciler.core.scopes import Catalogue
 from reconciler.core.secret import Secret
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from reconciler.emulator import Emulator, Profile
 
 EMULATOR = "emulator"
-FOLDER = ".reconciler"
-"""Beside the manifest: the built-in emulator's database and the journal of unfinished runs. Both may be deleted."""
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -52,6 +51,7 @@ class Wiring:
     parallelism: int
     clock: Clock
     entropy: random.Random
+    stop: asyncio.Event
     _servers: dict[str, tuple[httpx.AsyncClient, asyncio.Semaphore]] = field(default_factory=dict)
 
     def sites(self, environments: Iterable[str]) -> tuple[Site, ...]:
@@ -79,6 +79,7 @@ class Wiring:
             clock=self.clock,
             random=self.entropy,
             label=found.environment,
+            stop=self.stop,
         )
 
         def desired(facts: ServerFacts) -> Desired:

@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM: the first lets what is in flight finish, the second ends the process at once.
+"""Ctrl-C and SIGTERM: the first lets what is in flight finish, and nothing is sent again; the second ends the process
+at once.
 
 Both are safe: an apply may be killed at any moment.
 """
@@ -20,12 +21,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def interruptible() -> Iterator[asyncio.Event]:
-    """An event that the first signal sets; use it inside the running loop."""
+def interruptible(stop: asyncio.Event) -> Iterator[None]:
+    """The first signal sets `stop`; use it inside the running loop."""
     import asyncio
 
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
 
     def interrupt(number: signal.Signals) -> None:
         if stop.is_set():
@@ -37,7 +37,7 @@ def interruptible() -> Iterator[asyncio.Event]:
     for each in _SIGNALS:
         loop.add_signal_handler(each, interrupt, each)
     try:
-        yield stop
+        yield
     finally:
         for each in _SIGNALS:
             loop.remove_signal_handler(each)

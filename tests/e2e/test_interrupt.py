@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -79,6 +80,35 @@ def test_an_interrupted_apply_finishes_what_is_in_flight(
     assert sorted(key["name"] for key in live) == NAMES[:2]
     assert {delivered(tmp_path, name.upper()) for name in NAMES[:2]} == {key["secret"] for key in live}
     assert_the_next_run_finishes(server, project, tmp_path)
+
+
+def test_a_call_that_waits_to_be_sent_again_is_not_waited_for(tmp_path: Path) -> None:
+    rule = {"fault": "answer", "status": 429, "retry_after": "30", "method": "POST"}
+    command = ("emulator", "--port", "0", "--project", "p1", "--database", "emulator.sqlite3")
+    server = tmp_path / "server"
+    server.mkdir()
+    emulator = start(server, *command, "--faults", json.dumps([rule]))
+    try:
+        assert emulator.stdout is not None
+        endpoint = emulator.stdout.readline().split()[-1]
+        environment = {"endpoint": endpoint, "project": "p1", "credential": {"file": "server/emulator.session"}}
+        manifest = {"version": 1, "owner": "team", "keys": KEYS, "environments": {"live": environment}}
+        (tmp_path / "keys.yaml").write_text(json.dumps(manifest), encoding="utf-8")
+        process = start(tmp_path, *APPLY)
+        wait_for(tmp_path, "Plan: 8 to create")
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        asked = time.monotonic()
+        result = ended(process, tmp_path)
+        assert time.monotonic() - asked < 5
+    finally:
+        emulator.terminate()
+        emulator.communicate(timeout=_PATIENCE)
+
+    assert result.code == 3
+    results = result.report["environments"][0]["results"]
+    assert [each["status"] for each in results] == ["failed"] * 2 + ["not attempted"] * 6
+    assert "the server answered 429" in results[0]["message"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)

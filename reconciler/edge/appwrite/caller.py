@@ -2,7 +2,7 @@
 
 Each sending has a deadline and a cap on its answer, both around the reading of the body too: a server may
 stop in the middle, or never stop. The limiter is held while a request is under way, not while waiting to send
-it again.
+it again. Once `stop` is set nothing is sent again: what waits for it ends at once, with its last failure.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Caller:
     limiter: asyncio.Semaphore
     clock: Clock
     random: random.Random
+    stop: asyncio.Event
     reached: bool = False
 
     async def send(self, call: Call, *, settle: Settle | None = None) -> Answer:
@@ -54,15 +55,22 @@ class Caller:
                 reached=self.reached,
                 chance=self.random,
             )
-            if wait is None:
+            if wait is None or await self._stopped_within(wait):
                 break
-            await self.clock.sleep(wait)
             attempt += 1
         if isinstance(result, Failure):
             raise unanswered(self.site, call, result) from result.error
         if result.status in range(300, 400):
             raise redirected(self.site, call, result)
         return result
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        """Whether `stop` is set, now or before that time has passed; returns no later than then."""
+        async with asyncio.TaskGroup() as both:
+            sleeping, watching = both.create_task(self.clock.sleep(seconds)), both.create_task(self.stop.wait())
+            sleeping.add_done_callback(lambda _: watching.cancel())
+            watching.add_done_callback(lambda _: sleeping.cancel())
+        return self.stop.is_set()
 
     async def _attempt(self, call: Call) -> Answer | Failure:
         try:

@@ -42,6 +42,7 @@ class AppwriteKeys:
 
     `limiter` is shared by all that call the same server; `label` names the environment in messages. `deadline` is
     in seconds for one sending, twice that for a page of a list: lists of a server in trouble have been seen to hang.
+    Once `stop` is set no call is sent a second time.
     """
 
     http: httpx.AsyncClient = field(repr=False)
@@ -54,6 +55,7 @@ class AppwriteKeys:
     random: random.Random
     label: str
     deadline: float = 30.0
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         base = str(self.http.base_url).rstrip("/")
@@ -61,7 +63,9 @@ class AppwriteKeys:
         self._keys = httpx.URL(f"{base}/project/keys")
         self._headers = headers.authenticated(self.http.headers, self.project, self.organization, self.credential)
         site = Site(label=self.label, endpoint=base, project=self.project, credential=self.credential)
-        self._caller = Caller(http=self.http, site=site, limiter=self.limiter, clock=self.clock, random=self.random)
+        self._caller = Caller(
+            http=self.http, site=site, limiter=self.limiter, clock=self.clock, random=self.random, stop=self.stop
+        )
 
     async def facts(self) -> ServerFacts:
         """Version and scopes, asked for at once, without a credential; None where the server does not say."""

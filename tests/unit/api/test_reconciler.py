@@ -1,6 +1,5 @@
 """The Python API: what is raised before anything is changed, and what an outcome tells afterwards."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -146,10 +145,9 @@ async def test_the_problems_that_only_the_server_can_tell_name_their_place(folde
 
 
 async def test_a_stopped_apply_begins_nothing(reconciler: Reconciler) -> None:
-    stop = asyncio.Event()
-    stop.set()
+    reconciler.stop.set()
 
-    outcome = await reconciler.apply(await reconciler.plan(), stop=stop)
+    outcome = await reconciler.apply(await reconciler.plan())
 
     assert {result.status for each in outcome.environments for result in each.results} == {Status.NOT_ATTEMPTED}
     assert await keys(reconciler) == [0, 0]

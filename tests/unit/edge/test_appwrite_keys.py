@@ -386,6 +386,28 @@ async def test_the_limiter_is_free_while_a_call_waits_to_be_sent_again(bench: Be
     assert clock.sleeps
 
 
+@pytest.mark.parametrize("stopped", ["before", "while it waits"])
+async def test_once_stopped_a_call_is_not_sent_again_and_does_not_wait(bench: Bench, stopped: str) -> None:
+    stop = asyncio.Event()
+
+    class Waiting(FakeClock):
+        async def sleep(self, seconds: float) -> None:
+            self.sleeps.append(seconds)
+            asyncio.get_running_loop().call_soon(stop.set)
+            await asyncio.Event().wait()
+
+    if stopped == "before":
+        stop.set()
+    keys = replace(bench.keys, clock=Waiting(), stop=stop)
+    bench.between.faults = [("GET", lost_before), ("GET", lost_before)]
+    before = asyncio.all_tasks()
+    async with asyncio.timeout(5):
+        with pytest.raises(ServerError, match="gave no whole answer"):
+            await keys.list()
+    assert len(bench.between.asked) == 1
+    assert asyncio.all_tasks() == before
+
+
 async def test_no_more_calls_are_under_way_than_the_limiter_lets(bench: Bench) -> None:
     under_way: list[int] = []
 
