@@ -24,7 +24,7 @@ from reconciler.errors import SinkError
 KIND = "dotenv"
 _BOM = "\ufeff"
 _BARE = re.compile(r"[A-Za-z0-9_./+=:@%-]+")
-_LINE = re.compile(r"(?P<lead>\s*)(?P<export>export\s+)?.*?(?P<end>\r?\n|\r|)", re.DOTALL)
+_LINE = re.compile(r"\A(?P<lead>\s*)(?P<export>(?:export\s+)?).*?(?P<end>\r?\n|\r|)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +120,10 @@ def _parsed(text: str) -> tuple[Binding, ...]:
 
 def _with(path: Path, variable: str, secret: Secret) -> Secret:
     """The file with the variable set; wrapped, for it is held by frames in which much may go wrong."""
-    assignment = f"{variable}={_quoted(secret.reveal())}"
     mark, bindings = _cut(path)
     lines = [binding.original.string for binding in bindings]
     at = _last(bindings, variable)
+    assignment = f"{variable}={_quoted(secret.reveal())}"  # not before _cut, which may raise through this frame
     if at is None:
         newline = "\r\n" if lines and lines[-1].endswith("\r\n") else "\n"
         ended = not lines or lines[-1].endswith(("\n", "\r"))
@@ -151,10 +151,7 @@ def _last(bindings: list[Binding], variable: str) -> int | None:
 
 
 def _reassigned(line: str, assignment: str) -> str:
-    match = _LINE.fullmatch(line)
-    if match is None:  # every text matches: all parts may be empty
-        raise SinkError(f"a line that sets {assignment.split('=', 1)[0]} is not understood")
-    return f"{match['lead']}{match['export'] or ''}{assignment}{match['end']}"
+    return _LINE.sub(lambda parts: f"{parts['lead']}{parts['export']}{assignment}{parts['end']}", line, count=1)
 
 
 def _quoted(value: str) -> str:

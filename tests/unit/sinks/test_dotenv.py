@@ -2,6 +2,7 @@
 
 import io
 import subprocess
+import traceback
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from reconciler.core.desired import SinkSpec
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks, files
 from reconciler.edge.sinks.dotenv import DotenvSink
-from reconciler.errors import UsageError
+from reconciler.errors import SinkError, UsageError
 
 NAME = "APPWRITE_API_KEY"
 SECRET = Secret("standard_" + "0123456789abcdef" * 16)
@@ -226,6 +227,18 @@ def test_many_variables_of_one_file_are_observed_with_one_reading(path: Path, mo
 
     assert list(held.values()) == [Secret("1"), Secret("2"), None, None]
     assert readings == [path]
+
+
+def test_what_fails_before_it_is_written_has_the_secret_in_no_frame(tmp_path: Path) -> None:
+    secret = Secret("standard_5ec4e7")
+
+    with pytest.raises(SinkError) as failed:
+        DotenvSink(path=tmp_path, variable="A").write(secret)
+
+    frames = traceback.TracebackException.from_exception(failed.value, capture_locals=True)
+    shown = "".join(frames.format())
+    assert "_with" in shown
+    assert "5ec4e7" not in "".join(line for line in shown.splitlines() if "Secret(" not in line)
 
 
 def test_a_sink_that_cannot_be_read_is_left_out_of_what_is_observed(tmp_path: Path) -> None:
