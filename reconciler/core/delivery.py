@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -22,7 +23,10 @@ def sink_of(written: Mapping[str, Mapping[str, Any]]) -> SinkSpec:
 
 
 def filled(sink: SinkSpec, value_of: Callable[[str], str], folder: str) -> SinkSpec:
-    """The sink with its placeholders replaced, and its path joined to the manifest's folder."""
+    """The sink with its placeholders replaced, and its path joined to the manifest's folder.
+
+    `..` takes back the folder before it, so that two ways to write one path are one sink.
+    """
     options = []
     for name, template in sink.options:
         text = fill(template, value_of)
@@ -32,7 +36,7 @@ def filled(sink: SinkSpec, value_of: Callable[[str], str], folder: str) -> SinkS
 
 @lru_cache(maxsize=1024)
 def _joined(folder: str, path: str) -> str:
-    return str(PurePath(folder, path))
+    return str(PurePath(folder, posixpath.normpath(path)))
 
 
 def bad_variable(sink: SinkSpec) -> str | None:

@@ -132,7 +132,7 @@ def test_placeholders_of_sinks_are_filled_in_and_paths_start_at_the_manifest() -
     (key,) = desired(text).keys
     (sink,) = key.sinks
     generated = key_id(Realm(owner="shop", environment="e", project="p"), "ci")
-    assert sink.option("path") == f"team/e/../p-ci-{generated}.env"
+    assert sink.option("path") == f"team/p-ci-{generated}.env"
     assert sink.option("variable") == "KEY_ci"
 
 
