@@ -31,7 +31,7 @@ def only(outcome: Outcome) -> Result:
 
 
 def a_folder_in_place_of_the_draft(machine: Machine) -> Callable[[], None]:
-    draft = machine.folder / ".app.env.reconciler"
+    draft = machine.folder / ".reconciler-draft"
     draft.mkdir()
     return draft.rmdir
 

@@ -2,7 +2,7 @@
 
 The new content is written beside the file, flushed to the disk and renamed over it. Writers of one folder
 take turns by a lock on the folder itself, which leaves nothing behind. A killed writer leaves at most one
-file that the next one reuses.
+file, which the next one in that folder removes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from reconciler.errors import SinkError
 
 _MODE = 0o600
 _FOLDER_MODE = 0o700
+_DRAFT = ".reconciler-draft"
+"""One is enough for a folder, whose writers take turns."""
 
 
 @contextmanager
@@ -85,7 +87,7 @@ def replace(path: Path, content: Secret) -> None:
 
     The text is UTF-8; bytes that are none are lone surrogates in it.
     """
-    draft = path.with_name(f".{path.name}.reconciler")
+    draft = path.with_name(_DRAFT)
     with translated(path):
         with suppress(FileNotFoundError):
             draft.unlink()

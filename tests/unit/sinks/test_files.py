@@ -213,11 +213,26 @@ def test_a_kill_before_the_rename_leaves_the_old_file_and_the_next_writer_cleans
     assert process.returncode == -signal.SIGKILL
     assert path.read_bytes() == b"A=old\n"
     left = [each for each in path.parent.iterdir() if each != path]
-    assert [each.name for each in left] == [".app.env.reconciler"]
+    assert [each.name for each in left] == [".reconciler-draft"]
     assert mode(left[0]) == 0o600
     DotenvSink(path=path, variable="A").write(SECRET)
     assert [each.name for each in path.parent.iterdir()] == ["app.env"]
     assert DotenvSink(path=path, variable="A").read() == SECRET
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "ключ" * 31 + ".env"], ids=["ASCII", "Cyrillic"])
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path, name: str) -> None:
+    sink = DotenvSink(path=tmp_path / name, variable="A")
+    sink.preflight()
+
+    sink.write(SECRET)
+
+    assert sink.read() == SECRET
+
+
+def test_a_name_that_is_too_long_is_said_before_anything_is_minted(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match="File name too long"):
+        DotenvSink(path=tmp_path / ("n" * 256), variable="A").preflight()
 
 
 def test_threads_that_write_one_file_lose_nothing(path: Path) -> None:
