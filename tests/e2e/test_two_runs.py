@@ -33,6 +33,7 @@ def elsewhere(wanted: Desired, folder: Path) -> Desired:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(
     scenario=st.sampled_from(SCENARIOS),

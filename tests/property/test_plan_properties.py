@@ -90,6 +90,7 @@ def in_other_order(live: Live, wanted: Desired, observed: dict[Any, Secret | Non
     return rendered(plan_environment(wanted, live, observed), wanted)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(situation=situations, profile=profiles, parallelism=st.sampled_from([1, 4]))
 async def test_after_an_apply_the_plan_is_empty_and_foreign_keys_are_what_they_were(
@@ -114,6 +115,7 @@ async def test_after_an_apply_the_plan_is_empty_and_foreign_keys_are_what_they_w
                     assert_as_declared(each, live[each.address])
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(situation=situations, profile=profiles, chance=seeds)
 async def test_a_plan_is_the_same_bytes_in_whatever_order_its_inputs_come(
@@ -131,6 +133,7 @@ async def test_a_plan_is_the_same_bytes_in_whatever_order_its_inputs_come(
     assert in_other_order(first.live, wanted, observed, chance) == rendered(first.plan, wanted)
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(
     shared=st.dictionaries(st.sampled_from(SLUGS), manifest_keys, max_size=5),
