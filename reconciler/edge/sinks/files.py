@@ -1,8 +1,8 @@
 """Files that hold secrets: replaced whole, mode 0600, never half written, one writer at a time.
 
-The new content is written beside the file, flushed to the disk and renamed over it. Writers of one folder
-take turns by a lock on the folder itself, which leaves nothing behind. A killed writer leaves at most one
-file, which the next one in that folder removes.
+The new content is written beside the file, flushed to the disk and renamed over it; the file stays its owner's, also
+where root writes it. Writers of one folder take turns by a lock on the folder itself, which leaves nothing behind. A
+killed writer leaves at most one file, which the next one in that folder removes.
 """
 
 from __future__ import annotations
@@ -94,6 +94,7 @@ def replace(path: Path, content: Secret) -> None:
         try:
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:  # noqa: PTH123
                 os.fchmod(file.fileno(), _MODE)
+                _give_to_owner_of(path, file.fileno())
                 file.write(content.reveal().encode(errors="surrogateescape"))
                 file.flush()
                 os.fsync(file.fileno())
@@ -101,3 +102,9 @@ def replace(path: Path, content: Secret) -> None:
         except OSError:
             draft.unlink(missing_ok=True)
             raise
+
+
+def _give_to_owner_of(path: Path, descriptor: int) -> None:
+    with suppress(OSError):  # there is no such file, or only root may
+        before = path.lstat()
+        os.fchown(descriptor, before.st_uid, before.st_gid)

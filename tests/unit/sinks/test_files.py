@@ -98,6 +98,16 @@ def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     assert mode(folder) == 0o755
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_file_that_root_writes_stays_its_owners(path: Path) -> None:
+    path.touch()
+    os.chown(path, 1000, 1001)
+
+    DotenvSink(path=path, variable="A").write(SECRET)
+
+    assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (1000, 1001, 0o600)
+
+
 def test_preflight_leaves_no_trace(path: Path) -> None:
     path.write_bytes(b"A=1\n")
     before = path.stat()
