@@ -23,7 +23,7 @@ from reconciler.core.own_files import FOLDER
 from reconciler.core.resolve import connection, resolve
 from reconciler.core.scopes import Catalogue
 from reconciler.core.secret import Secret
-from reconciler.edge import credentials
+from reconciler.edge import credentials, own_folder
 from reconciler.edge.appwrite import AppwriteKeys, open_http
 from reconciler.edge.credentials import Credential
 from reconciler.errors import ReconcilerError, UsageError, raise_together
@@ -112,6 +112,8 @@ def open_emulator(database: Path, profile: Profile = "main") -> Emulator:
     from reconciler.emulator import Emulator
 
     try:
+        if database.parent.name == FOLDER:
+            own_folder.make(database.parent)
         return Emulator(database, profile=profile)
     except (OSError, DatabaseError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import Self
 
 from reconciler.core.times import format_instant
+from reconciler.edge import own_folder
 
 _PREFIX = "run-"
 _OUTLIVED = timedelta(days=8).total_seconds()
@@ -96,12 +97,8 @@ class RunJournal:
                 path.unlink(missing_ok=True)
 
     def _open(self) -> int:
-        marked = self._folder.parent
-        marked.mkdir(mode=0o700, exist_ok=True)
+        own_folder.make(self._folder.parent)
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        ignore = marked / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
         descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=_PREFIX)
         self._path = Path(name)
         # Waits only for a reader, which holds its lock for one reading.

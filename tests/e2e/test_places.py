@@ -51,6 +51,19 @@ def test_files_of_a_manifest_in_another_folder_are_seen_from_there(
 
 
 @pytest.mark.parametrize(
+    "arguments", [["plan", "-f", "team/keys.yaml"], ["emulator", "--database", "team/.reconciler/e"]]
+)
+def test_whoever_makes_our_folder_keeps_it_out_of_git(command: Command, arguments: list[str]) -> None:
+    (command.folder / "team").mkdir()
+    command.write(MANIFEST.replace(", credential: {file: CREDENTIAL}", ""), "team/keys.yaml")
+    command.patch.setattr("reconciler.emulator.serve", lambda *_, **__: None)
+
+    assert command(*arguments).code == 0
+
+    assert (command.folder / "team" / ".reconciler" / ".gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["plan", "-f", "pipe"], "pipe cannot be read: not a regular file"),
