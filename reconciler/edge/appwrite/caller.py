@@ -59,7 +59,7 @@ class Caller:
                 break
             attempt += 1
         if isinstance(result, Failure):
-            raise unanswered(self.site, call, result) from result.error
+            raise unanswered(self.site, call, result, attempt + 1) from result.error
         if result.status in range(300, 400):
             raise redirected(self.site, call, result)
         return result
@@ -77,7 +77,7 @@ class Caller:
             async with self.limiter, asyncio.timeout(call.deadline):
                 result = await self._exchange(call)
         except TimeoutError:
-            return Failure(kind="late", text=f"there was no whole answer within {call.deadline:g} s")
+            return Failure(kind="late", text=f"it took longer than {call.deadline:g} s")
         except FOREIGN as error:
             return failure_of(error)
         self.reached = True

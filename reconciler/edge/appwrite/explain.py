@@ -51,8 +51,8 @@ def malformed(site: Site, call: Call, answer: Answer, what: str) -> ServerError:
     )
 
 
-def unanswered(site: Site, call: Call, failure: Failure) -> ServerError:
-    """No answer at all, after every retry."""
+def unanswered(site: Site, call: Call, failure: Failure, attempts: int) -> ServerError:
+    """No answer at all, after every retry; `attempts` counts the first sending too."""
     start = f"{_start(site, call)}: {site.endpoint}"
     match failure.kind:
         case "unreachable":
@@ -73,7 +73,7 @@ def unanswered(site: Site, call: Call, failure: Failure) -> ServerError:
             )
         case "late" | "broken":
             return ServerError(
-                f"{start} gave no whole answer: {failure.text}",
+                f"{start} gave no whole answer{f' in {attempts} attempts' * (attempts > 1)}: {failure.text}",
                 hint=f"whoever runs the server, or the network before it, must see why; then {_AGAIN}",
             )
 
