@@ -107,7 +107,7 @@ class Wiring:
 
 def open_emulator(database: Path, profile: Profile = "main") -> Emulator:
     """The emulator over a database, made where it is missing; raises UsageError where it cannot be used."""
-    from sqlite3 import DatabaseError
+    from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED, DatabaseError
 
     from reconciler.emulator import Emulator
 
@@ -117,10 +117,9 @@ def open_emulator(database: Path, profile: Profile = "main") -> Emulator:
         return Emulator(database, profile=profile)
     except (OSError, DatabaseError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(
-            f"the emulator's database {database} cannot be used: {reason}",
-            hint="delete it, with the keys in it, or see who owns it",
-        ) from error
+        busy = getattr(error, "sqlite_errorcode", None) in {SQLITE_BUSY, SQLITE_LOCKED}
+        hint = "let the process that uses it end" if busy else "see who owns it, or delete it, with the keys in it"
+        raise UsageError(f"the emulator's database {database} cannot be used: {reason}", hint=hint) from error
 
 
 def each(do: Callable[[_T], _U], items: Iterable[_T]) -> tuple[_U, ...]:

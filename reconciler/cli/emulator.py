@@ -54,13 +54,16 @@ def emulator(
     from reconciler.api.wiring import open_emulator
     from reconciler.emulator import serve
 
+    beside = database.with_suffix(".session")
+    if beside == database:
+        raise UsageError(f"{database} is where the console session is written", hint="name another --database")
     server = open_emulator(database, profile)
     try:
         for project in projects:
             server.ensure_project(project)
         if faults is not None:
             _inject(server, faults)
-        session = _write_session(server, database.with_suffix(".session"))
+        session = _write_session(server, beside)
 
         def ready(bound: int) -> None:
             shown = f"[{host}]" if ":" in host else host

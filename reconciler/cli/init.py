@@ -43,8 +43,8 @@ def init(file: Path) -> None:
 
     It begins with the built-in emulator and has a place for a server of yours. Never overwrites a file.
     """
-    owner = _owner(file.absolute().parent.name)
     try:
+        owner = _owner(file.absolute().parent.name)
         with file.open("x", encoding="utf-8") as manifest:
             manifest.write(_MANIFEST.format(owner=owner))
     except FileExistsError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 def make(folder: Path) -> None:
     """Make it where it is missing; raises OSError."""
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")

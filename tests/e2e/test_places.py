@@ -1,6 +1,7 @@
 """Where files are: a manifest elsewhere than in the working folder, home folders, and what is no regular file."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,38 @@ def test_files_of_a_manifest_in_another_folder_are_seen_from_there(
     assert (ended.code, ended.err.count("Traceback")) == (0, 0), ended.err
     found = {str(path.relative_to(command.folder)) for path in command.folder.rglob("*.env")}
     assert found == {"team/app.env"}
+
+
+def test_the_emulator_does_not_write_its_session_over_its_database(command: Command) -> None:
+    ended = command("emulator", "--database", "x.session")
+
+    assert ended.code == 1
+    assert ended.err == "error: x.session is where the console session is written\n  hint: name another --database\n"
+    assert not (command.folder / "x.session").exists()
+
+
+def test_a_database_that_another_process_holds_is_not_to_be_deleted(command: Command) -> None:
+    command.write(MANIFEST.replace(", credential: {file: CREDENTIAL}", ""))
+    command("plan")
+    command.patch.setattr("reconciler.emulator.store._BUSY_SECONDS", 0.01)
+    with sqlite3.connect(command.folder / ".reconciler" / "emulator.sqlite3", isolation_level=None) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        ended = command("plan")
+    holder.close()
+
+    assert ended.code == 1
+    assert "cannot be used: database is locked\n  hint: let the process that uses it end\n" in ended.err
+
+
+def test_a_folder_that_was_deleted_meanwhile_is_told(command: Command) -> None:
+    (command.folder / "gone").mkdir()
+    command.patch.chdir(command.folder / "gone")
+    (command.folder / "gone").rmdir()
+
+    ended = command("init")
+
+    assert ended.code == 1
+    assert ended.err.startswith("error: keys.yaml cannot be written: No such file or directory\n  hint: ")
 
 
 @pytest.mark.parametrize(
