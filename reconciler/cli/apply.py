@@ -14,12 +14,13 @@ from reconciler.cli import console, options
 from reconciler.cli.interrupt import interruptible, plain_ctrl_c
 from reconciler.cli.plan import render
 from reconciler.cli.progress import progress
+from reconciler.cli.waiting import patiently
 from reconciler.errors import GuardError, UsageError
 
 if TYPE_CHECKING:
     from reconciler.api import Reconciler
     from reconciler.app.planning import Planned
-    from reconciler.core.outcome import Outcome
+    from reconciler.core.outcome import Outcome, Result
 
 
 @click.command(cls=options.EachOnce)
@@ -115,19 +116,35 @@ class _Run:
 
         manifest = api.read_manifest(file)
         async with api.connect(manifest, environments, variables=os.environ, parallelism=parallelism) as reconciler:
-            planned = await self._make(reconciler)
+            planned = await self._plan(reconciler)
             console.note(render(planned, "text", color=self._color, verbose=self._verbose))
             api.refuse(planned)
             if planned.plan.changes and self._question is not None:
                 if not self._question.ask():
                     return None
                 planned = await self._again(reconciler, planned)
-            with interruptible(reconciler.stop), progress(len(planned.plan.changes), color=self._color) as report:
-                return await reconciler.apply(planned, progress=report)
+            return await self._apply(reconciler, planned)
+
+    async def _plan(self, reconciler: Reconciler) -> Planned:
+        with patiently("gives up"):
+            return await self._make(reconciler)
+
+    async def _apply(self, reconciler: Reconciler, planned: Planned) -> Outcome:
+        with (
+            interruptible(reconciler.stop),
+            progress(len(planned.plan.changes), color=self._color) as show,
+            patiently("ends it after what is in flight") as heard,
+        ):
+
+            def report(result: Result) -> None:
+                heard()
+                show(result)
+
+            return await reconciler.apply(planned, progress=report)
 
     async def _again(self, reconciler: Reconciler, shown: Planned) -> Planned:
         """The plan once more after the user took time to read it; what is done is what was shown."""
-        planned = await self._make(reconciler)
+        planned = await self._plan(reconciler)
         if not shown.plan.agrees_with(planned.plan):
             raise GuardError("the live keys changed while you read the plan; nothing was done", hint="run it again")
         return planned

@@ -39,9 +39,10 @@ def result(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Write anything else to stderr; never raises."""
+    """Write anything else to stderr, above a progress bar that stands there; never raises."""
     with suppress(OSError):
-        click.echo(text, err=True, color=color(sys.stderr, no_color=False))
+        # Not err=True, which would go around the stand-in by which rich moves its bar out of the way.
+        click.echo(text, file=sys.stderr, color=color(sys.stderr, no_color=False))
 
 
 def open_closed() -> None:

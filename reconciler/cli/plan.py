@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import console, options
+from reconciler.cli.waiting import patiently
 
 if TYPE_CHECKING:
     from reconciler.app.planning import Planned
@@ -48,7 +49,8 @@ def plan(
     async def make() -> Planned:
         manifest = api.read_manifest(file)
         async with api.connect(manifest, environments, variables=os.environ, parallelism=parallelism) as reconciler:
-            return await reconciler.plan(api.Allowances(deletes=allow_deletes, in_use=allow_in_use))
+            with patiently("gives up"):
+                return await reconciler.plan(api.Allowances(deletes=allow_deletes, in_use=allow_in_use))
 
     planned = asyncio.run(make())
     colored = console.color(sys.stdout, no_color=no_color)
