@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.app.planning import Site
+from reconciler.core.addresses import EMULATOR
 from reconciler.core.desired import Connection, Desired
 from reconciler.core.ids import Realm
 from reconciler.core.keys import ServerFacts
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from reconciler.emulator import Emulator, Profile
 
-EMULATOR = "emulator"
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")

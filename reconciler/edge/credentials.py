@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from reconciler.core.addresses import EMULATOR, Complaint
 from reconciler.core.desired import Connection, CredentialSpec
 from reconciler.core.quoting import redacted
 from reconciler.core.secret import Secret
@@ -43,9 +44,6 @@ _STRANGE_CHARACTER = (
     "copy it again, alone and on one line",
 )
 
-Complaint = tuple[str, str]
-"""What is wrong, as the rest of a sentence, and a hint."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
@@ -68,7 +66,7 @@ def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Cr
     """
     spec = connection.credential
     if spec is None:
-        if connection.endpoint == "emulator":
+        if connection.endpoint == EMULATOR:
             return None
         variable = ORGANIZATION_VARIABLE if connection.organization else PROJECT_VARIABLE
         spec = CredentialSpec(source="env", where=variable)

@@ -10,7 +10,7 @@ from reconciler.edge.credentials import Credential
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class Peer:
     """The environment that a call belongs to, in a message's words."""
 
     label: str

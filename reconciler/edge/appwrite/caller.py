@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.edge.appwrite.answer import Answer, Failure
-from reconciler.edge.appwrite.call import Call, Site
+from reconciler.edge.appwrite.call import Call, Peer
 from reconciler.edge.appwrite.explain import redirected, unanswered
 from reconciler.edge.appwrite.failures import FOREIGN, failure_of
 from reconciler.edge.appwrite.retry import delay
@@ -32,7 +32,7 @@ class Caller:
     """The calls of one project; knows whether its server has ever answered."""
 
     http: httpx.AsyncClient = field(repr=False)
-    site: Site
+    peer: Peer
     limiter: asyncio.Semaphore
     clock: Clock
     random: random.Random
@@ -59,9 +59,9 @@ class Caller:
                 break
             attempt += 1
         if isinstance(result, Failure):
-            raise unanswered(self.site, call, result, attempt + 1) from result.error
+            raise unanswered(self.peer, call, result, attempt + 1) from result.error
         if result.status in range(300, 400):
-            raise redirected(self.site, call, result)
+            raise redirected(self.peer, call, result)
         return result
 
     async def _stopped_within(self, seconds: float) -> bool:

@@ -11,7 +11,7 @@ import re
 import httpx
 
 from reconciler.edge.appwrite.answer import Answer, ApiError, Failure
-from reconciler.edge.appwrite.call import Call, Site
+from reconciler.edge.appwrite.call import Call, Peer
 from reconciler.edge.appwrite.hints import hint_for
 from reconciler.errors import CreationDenied, CredentialError, KeyExists, ReconcilerError, Rejected, ServerError
 
@@ -24,11 +24,11 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]{32}")
 _AGAIN = "run the same command again: it continues where this one stopped"
 
 
-def refused(site: Site, call: Call, answer: Answer) -> ReconcilerError:
+def refused(peer: Peer, call: Call, answer: Answer) -> ReconcilerError:
     """The error that an answer means which is not the one that the call asks for."""
-    error = _told(site, answer)
-    message = f"{_start(site, call)}: the server answered {answer.status}{_words(error)}"
-    hint = hint_for(site, answer.status, error)
+    error = _told(peer, answer)
+    message = f"{_start(peer, call)}: the server answered {answer.status}{_words(error)}"
+    hint = hint_for(peer, answer.status, error)
     kind = error.type if error else ""
     match answer.status, kind:
         case 403, "key_creation_denied":
@@ -43,22 +43,22 @@ def refused(site: Site, call: Call, answer: Answer) -> ReconcilerError:
             return ServerError(message, hint=hint)
 
 
-def malformed(site: Site, call: Call, answer: Answer, what: str) -> ServerError:
+def malformed(peer: Peer, call: Call, answer: Answer, what: str) -> ServerError:
     """An answer of success whose body is not what Appwrite sends."""
     return ServerError(
-        f"{_start(site, call)}: the server answered {answer.status}, but not as Appwrite does: {what}",
-        hint=f"whoever runs {site.endpoint} must see what answers there: a proxy, or no Appwrite ≥ 1.9.5",
+        f"{_start(peer, call)}: the server answered {answer.status}, but not as Appwrite does: {what}",
+        hint=f"whoever runs {peer.endpoint} must see what answers there: a proxy, or no Appwrite ≥ 1.9.5",
     )
 
 
-def unanswered(site: Site, call: Call, failure: Failure, attempts: int) -> ServerError:
+def unanswered(peer: Peer, call: Call, failure: Failure, attempts: int) -> ServerError:
     """No answer at all, after every retry; `attempts` counts the first sending too."""
-    start = f"{_start(site, call)}: {site.endpoint}"
+    start = f"{_start(peer, call)}: {peer.endpoint}"
     match failure.kind:
         case "unreachable":
             return ServerError(
                 f"{start} cannot be reached: {failure.text}",
-                hint=f"check `endpoint:` of {site.label}, and that this machine can reach the server",
+                hint=f"check `endpoint:` of {peer.label}, and that this machine can reach the server",
             )
         case "untrusted":
             return ServerError(
@@ -69,7 +69,7 @@ def unanswered(site: Site, call: Call, failure: Failure, attempts: int) -> Serve
         case "oversized":
             return ServerError(
                 f"{start} does not stop answering: {failure.text}",
-                hint=f"check `endpoint:` of {site.label}; whoever runs that server must see what it sends",
+                hint=f"check `endpoint:` of {peer.label}; whoever runs that server must see what it sends",
             )
         case "late" | "broken":
             return ServerError(
@@ -78,35 +78,35 @@ def unanswered(site: Site, call: Call, failure: Failure, attempts: int) -> Serve
             )
 
 
-def redirected(site: Site, call: Call, answer: Answer) -> ServerError:
+def redirected(peer: Peer, call: Call, answer: Answer) -> ServerError:
     """A redirect, which is never followed: the credential goes to no other host."""
     target = _origin(answer.headers.get("Location", ""))
-    if _repeats(target, site):
+    if _repeats(target, peer):
         target = ""
     endpoint = f"{target}/v1" if target else "the address of the server itself"
     return ServerError(
-        f"{_start(site, call)}: the server answered {answer.status}, a redirect to {target or 'nowhere'}, "
+        f"{_start(peer, call)}: the server answered {answer.status}, a redirect to {target or 'nowhere'}, "
         "which is not followed: the credential stays with the host it was given for",
-        hint=f"if you trust it, set `endpoint:` of {site.label} to {endpoint}",
+        hint=f"if you trust it, set `endpoint:` of {peer.label} to {endpoint}",
     )
 
 
-def listing_unstable(site: Site, call: Call, what: str) -> ServerError:
+def listing_unstable(peer: Peer, call: Call, what: str) -> ServerError:
     """A list that does not come to an end."""
-    return ServerError(f"{_start(site, call)}: {what}", hint=f"{_AGAIN.capitalize()}, when nobody else changes keys")
+    return ServerError(f"{_start(peer, call)}: {what}", hint=f"{_AGAIN.capitalize()}, when nobody else changes keys")
 
 
-def _start(site: Site, call: Call) -> str:
-    return f"{site.label}: {call.doing} failed"
+def _start(peer: Peer, call: Call) -> str:
+    return f"{peer.label}: {call.doing} failed"
 
 
-def _told(site: Site, answer: Answer) -> ApiError | None:
+def _told(peer: Peer, answer: Answer) -> ApiError | None:
     """What the API says is wrong, fit to be repeated: a type that may be a piece of a credential is left out."""
     error = answer.error()
     if error is None:
         return None
-    strange = _repeats(error.type, site) or _HEXADECIMAL.search(error.type)
-    return ApiError(type="" if strange else error.type, message=_presentable(error.message, site))
+    strange = _repeats(error.type, peer) or _HEXADECIMAL.search(error.type)
+    return ApiError(type="" if strange else error.type, message=_presentable(error.message, peer))
 
 
 def _words(error: ApiError | None) -> str:
@@ -116,20 +116,20 @@ def _words(error: ApiError | None) -> str:
     return f'{kind}: "{error.message}"'
 
 
-def _presentable(text: str, site: Site) -> str:
-    if _repeats(text, site):
+def _presentable(text: str, peer: Peer) -> str:
+    if _repeats(text, peer):
         return "(withheld: it repeats the credential)"
     masked = _SECRET.sub("(secret)", text)
     plain = "".join(character if character.isprintable() else " " for character in masked)
     return plain if len(plain) <= _LONGEST_MESSAGE else f"{plain[: _LONGEST_MESSAGE - 1]}…"
 
 
-def _repeats(text: str, site: Site) -> bool:
+def _repeats(text: str, peer: Peer) -> bool:
     """Whether any part of the credential is in a text, in any case: names of hosts have none.
 
     The first letters, which only tell its kind, are masked elsewhere.
     """
-    secret, shown = site.credential.secret.reveal().lower() if site.credential else "", text.lower()
+    secret, shown = peer.credential.secret.reveal().lower() if peer.credential else "", text.lower()
     return any(secret[at : at + _WINDOW] in shown for at in range(max(1, len(secret) - _WINDOW + 1)) if secret)
 
 

@@ -40,8 +40,7 @@ def _proof(organization: str | None, credential: Credential | None) -> Mapping[s
                 "X-Appwrite-Organization": organization or "",
             }
         case "session":
-            value = credential.secret.reveal().removeprefix(f"{SESSION_COOKIE}=")
-            return {"Cookie": f"{SESSION_COOKIE}={value}", "X-Appwrite-Mode": "admin"}
+            return {"Cookie": f"{SESSION_COOKIE}={credential.secret.reveal()}", "X-Appwrite-Mode": "admin"}
 
 
 def _headers(base: httpx.Headers, added: Mapping[str, str]) -> httpx.Headers:

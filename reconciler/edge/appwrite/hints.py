@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from reconciler.edge.appwrite.answer import ApiError
-from reconciler.edge.appwrite.call import Site
+from reconciler.edge.appwrite.call import Peer
 
 _KINDS = {"project_key": "project key", "organization_key": "organization key", "session": "console session"}
 _SCOPE = re.compile(r"missing scopes? \(\W*([A-Za-z]+(?:\.[A-Za-z]+)+)")
@@ -52,16 +52,16 @@ _FOREIGN: Mapping[int, str] = {
 }
 
 
-def hint_for(site: Site, status: int, error: ApiError | None) -> str:
+def hint_for(peer: Peer, status: int, error: ApiError | None) -> str:
     """What to do about an answer; `error` is None where it does not come from Appwrite's API."""
-    template = _FOREIGN.get(status) if error is None else _for_api(site, status, error)
+    template = _FOREIGN.get(status) if error is None else _for_api(peer, status, error)
     return (template or _by_status(status)).format(
-        credential=_credential(site), endpoint=site.endpoint, label=site.label, project=site.project
+        credential=_credential(peer), endpoint=peer.endpoint, label=peer.label, project=peer.project
     )
 
 
-def _for_api(site: Site, status: int, error: ApiError) -> str | None:
-    kind = site.credential.kind if site.credential else "none"
+def _for_api(peer: Peer, status: int, error: ApiError) -> str | None:
+    kind = peer.credential.kind if peer.credential else "none"
     match status, error.type:
         case 401, "general_unauthorized_scope" if "(role: guests)" in error.message:
             unknown = "the server does not know {credential}, or it has expired: give another one"
@@ -99,7 +99,7 @@ def _missing_scope(kind: str, message: str) -> str:
     return f"whoever manages {{credential}} must add the scope {scope} to it"
 
 
-def _credential(site: Site) -> str:
-    if site.credential is None:
+def _credential(peer: Peer) -> str:
+    if peer.credential is None:
         return "the credential"
-    return f"the {_KINDS[site.credential.kind]} in {site.credential.source}"
+    return f"the {_KINDS[peer.credential.kind]} in {peer.credential.source}"

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from reconciler.core.addresses import EMULATOR
 from reconciler.errors import UsageError
 
 _Message = MutableMapping[str, Any]
@@ -64,7 +65,7 @@ def open_http(endpoint: str, *, app: ASGIApp | None = None, parallelism: int) ->
 def _open(endpoint: str, app: ASGIApp | None, parallelism: int) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=parallelism, max_keepalive_connections=parallelism)
     return _Client(
-        base_url="http://emulator/v1" if endpoint == "emulator" else endpoint,
+        base_url="http://emulator/v1" if endpoint == EMULATOR else endpoint,
         transport=None if app is None else httpx.ASGITransport(app),
         verify=_authorities() if app is None else True,
         headers={"User-Agent": f"reconciler/{_version()}"},

@@ -23,7 +23,7 @@ from reconciler.core.secret import Secret
 from reconciler.core.times import to_milliseconds
 from reconciler.edge.appwrite import explain, headers, wire
 from reconciler.edge.appwrite.answer import Answer
-from reconciler.edge.appwrite.call import Call, Site
+from reconciler.edge.appwrite.call import Call, Peer
 from reconciler.edge.appwrite.caller import Caller
 from reconciler.edge.credentials import Credential
 from reconciler.errors import ServerError
@@ -62,9 +62,14 @@ class AppwriteKeys:
         self._base = base
         self._keys = httpx.URL(f"{base}/project/keys")
         self._headers = headers.authenticated(self.http.headers, self.project, self.organization, self.credential)
-        site = Site(label=self.label, endpoint=base, project=self.project, credential=self.credential)
+        peer = Peer(label=self.label, endpoint=base, project=self.project, credential=self.credential)
         self._caller = Caller(
-            http=self.http, site=site, limiter=self.limiter, clock=self.clock, random=self.random, stop=self.stop
+            http=self.http,
+            peer=peer,
+            limiter=self.limiter,
+            clock=self.clock,
+            random=self.random,
+            stop=self.stop,
         )
 
     async def facts(self) -> ServerFacts:
@@ -112,7 +117,7 @@ class AppwriteKeys:
         call = self._call("DELETE", self._one(key_id), f"deleting key {key_id} of project {self.project}")
         answer = await self._caller.send(call)
         if answer.status != 204 and not answer.is_error(404, "key_not_found"):
-            raise explain.refused(self._caller.site, call, answer)
+            raise explain.refused(self._caller.peer, call, answer)
 
     async def accepts(self, secret: Secret) -> bool:
         """Whether a key with this secret authenticates now.
@@ -132,7 +137,7 @@ class AppwriteKeys:
         if answer.status == 401 and error:
             return error.type == "general_unauthorized_scope" and "(role: applications)" in error.message
         if answer.status != 200 and not answer.is_error(404, "key_not_found"):
-            raise explain.refused(self._caller.site, call, answer)
+            raise explain.refused(self._caller.peer, call, answer)
         return True
 
     async def _list_once(self) -> Listing | None:
@@ -172,7 +177,7 @@ class AppwriteKeys:
         call = Call(method="GET", url=url, headers=self.http.headers, doing=doing, deadline=self.deadline)
         answer = await self._caller.send(call)
         if answer.status in {408, 429} or answer.status >= 500:
-            raise explain.refused(self._caller.site, call, answer)
+            raise explain.refused(self._caller.peer, call, answer)
         return answer.json() if answer.status == 200 else None
 
     def _page(self, *, after: str | None) -> Call:
@@ -200,29 +205,29 @@ class AppwriteKeys:
 
     def _key(self, call: Call, answer: Answer, status: int) -> LiveKey:
         if answer.status != status:
-            raise explain.refused(self._caller.site, call, answer)
+            raise explain.refused(self._caller.peer, call, answer)
         try:
             return wire.read_key(answer.json())
         except wire.Malformed as error:
-            raise explain.malformed(self._caller.site, call, answer, str(error)) from error
+            raise explain.malformed(self._caller.peer, call, answer, str(error)) from error
 
     def _read_page(self, call: Call, answer: Answer) -> tuple[tuple[LiveKey, ...], int]:
         if answer.status != 200:
-            raise explain.refused(self._caller.site, call, answer)
+            raise explain.refused(self._caller.peer, call, answer)
         try:
             return wire.read_page(answer.json())
         except wire.Malformed as error:
-            raise explain.malformed(self._caller.site, call, answer, str(error)) from error
+            raise explain.malformed(self._caller.peer, call, answer, str(error)) from error
 
     def _now(self, call: Call, answer: Answer) -> datetime:
         now = answer.date()
         if now is None:
             # The local clock would judge expiries otherwise than the server does, and nobody would see it.
-            raise explain.malformed(self._caller.site, call, answer, "it has no Date header")
+            raise explain.malformed(self._caller.peer, call, answer, "it has no Date header")
         return now
 
     def _unstable(self, what: str) -> ServerError:
-        return explain.listing_unstable(self._caller.site, self._page(after=None), what)
+        return explain.listing_unstable(self._caller.peer, self._page(after=None), what)
 
 
 def _stored(state: KeyState) -> KeyState:
