@@ -1,8 +1,9 @@
 """When a request is sent again, and after how long. Pure: time and chance are arguments.
 
 - 429, 408, 500, 502, 503, 504 and transport errors are retried five times, with full jitter: between 0 and
-  0.5 s · 2^n, at most 30 s. Retry-After, cut to 30 s, is waited for in full, plus up to a second so that
-  those who were told to wait do not return together. No retry starts 150 s after the call began.
+  0.5 s · 2^n, at most 30 s. Retry-After is waited for in full, plus up to a second so that those who were told
+  to wait do not return together. No retry starts 150 s after the call began: a server that asks for more is not
+  waited for at all.
 - That holds for POST as well, because a creation names its id: a second sending of one that was applied
   answers 409, and the expiry chosen for this run tells whose key it is.
 - A server that has never answered is tried three more times within 3 s: a mistyped endpoint must show at
@@ -41,5 +42,5 @@ def delay(
         return None
     asked = result.retry_after() if isinstance(result, Answer) else None
     if asked is not None:
-        return min(asked, LONGEST_DELAY) + chance.uniform(0, 1)
+        return asked + chance.uniform(0, 1) if elapsed + asked < BUDGET else None
     return chance.uniform(0, min(LONGEST_DELAY, _BASE * 2**attempt))
