@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,16 +22,19 @@ from reconciler.app import planning
 from reconciler.app.apply import EnvironmentApply, Progress, preflight
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, Site
+from reconciler.core.composition import DeclaredKey
 from reconciler.core.delivery import shared_sinks
-from reconciler.core.desired import Desired
+from reconciler.core.desired import At, Desired
 from reconciler.core.guards import Allowances
 from reconciler.core.manifest import Manifest, parse
 from reconciler.core.outcome import Outcome
 from reconciler.core.own_files import FOLDER
+from reconciler.core.quoting import quoted
 from reconciler.core.resolve import connection, resolve, unset_variables
+from reconciler.core.times import show_instant
 from reconciler.core.variables import Variables
 from reconciler.edge import documents
-from reconciler.edge.clock import SystemClock
+from reconciler.edge.clock import SystemClock, here
 from reconciler.edge.journal import RunJournal
 from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.edge.sinks import InstalledSinks
@@ -92,8 +95,18 @@ def validate(path: Path, environments: Iterable[str], variables: Mapping[str, st
         warnings += [f"{name}: {warning}" for warning in desired.warnings]
     if problems := tuple(shared_sinks(wanted)):
         raise ManifestError(problems)
-    keys = {name: len(manifest.by_name[name].keys) for name in named or manifest.environments}
-    return Validation(keys=keys, warnings=tuple(warnings))
+    declared = {name: manifest.by_name[name].keys for name in named or manifest.environments}
+    for name, keys in declared.items():
+        warnings += _past(name, keys)
+    return Validation(keys={name: len(keys) for name, keys in declared.items()}, warnings=tuple(warnings))
+
+
+def _past(environment: str, keys: Iterable[DeclaredKey]) -> Iterator[str]:
+    now = here()
+    for key in keys:
+        if isinstance(key.expiry, At) and key.expiry.instant <= now:
+            when = show_instant(key.expiry.instant)
+            yield f"{environment}: {key.position}: expire of {quoted(key.name)} is in the past: {when}"
 
 
 @dataclass(slots=True, kw_only=True)

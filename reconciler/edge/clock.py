@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
+
+
+def here() -> datetime:
+    """The current time by this machine, in UTC: for warnings only, the server's is what counts."""
+    return datetime.now(UTC)
 
 
 class SystemClock:

@@ -450,6 +450,18 @@ def test_validate_of_a_named_environment_needs_its_variables(command: Command) -
     assert command("validate", "-e", "local", MISSING="p1").code == 0
 
 
+def test_validate_warns_of_a_key_whose_life_is_over_and_plan_does_not_call_it_as_declared(command: Command) -> None:
+    past = MANIFEST.replace("    name: CI", "    expire: 2020-02-01T00:00:00Z")
+    command.write(past + '  other: {endpoint: "${MISSING}", project: p2, keys: {ci: {expire: 9998-01-01T00:00:00Z}}}\n')
+
+    ended = command("validate")
+
+    said = 'expire of "ci" is in the past: 2020-02-01T00:00:00Z'
+    assert ended.code == 0
+    assert [line for line in ended.err.splitlines() if "past" in line] == [f"warning: local: keys.yaml:4:3: {said}"]
+    assert "warning: local/ci is not created: its expire is in the past" in command("plan", "-e", "local").out
+
+
 def test_the_schema_is_the_published_file(command: Command) -> None:
     assert parsed(command("schema", "manifest")) == json.loads((ROOT / "schemas" / "manifest.schema.json").read_text())
 
