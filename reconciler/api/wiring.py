@@ -105,8 +105,12 @@ class Wiring:
         return emulator
 
 
-def open_emulator(database: Path, profile: Profile = "main") -> Emulator:
-    """The emulator over a database, made where it is missing; raises UsageError where it cannot be used."""
+def open_emulator(
+    database: Path, profile: Profile = "main", *, hint: str = "see who owns it, or delete it, with the keys in it"
+) -> Emulator:
+    """The emulator over a database, made where it is missing; raises UsageError, with that hint, where it cannot be
+    used.
+    """
     from sqlite3 import SQLITE_BUSY, SQLITE_LOCKED, DatabaseError
 
     from reconciler.emulator import Emulator
@@ -118,8 +122,10 @@ def open_emulator(database: Path, profile: Profile = "main") -> Emulator:
     except (OSError, DatabaseError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         busy = getattr(error, "sqlite_errorcode", None) in {SQLITE_BUSY, SQLITE_LOCKED}
-        hint = "let the process that uses it end" if busy else "see who owns it, or delete it, with the keys in it"
-        raise UsageError(f"the emulator's database {database} cannot be used: {reason}", hint=hint) from error
+        raise UsageError(
+            f"the emulator's database {database} cannot be used: {reason}",
+            hint="let the process that uses it end" if busy else hint,
+        ) from error
 
 
 def each(do: Callable[[_T], _U], items: Iterable[_T]) -> tuple[_U, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -57,7 +58,7 @@ def emulator(
     beside = database.with_suffix(".session")
     if beside == database:
         raise UsageError(f"{database} is where the console session is written", hint="name another --database")
-    server = open_emulator(database, profile)
+    server = open_emulator(database, profile, hint="name another file with --database")
     try:
         for project in projects:
             server.ensure_project(project)
@@ -74,9 +75,9 @@ def emulator(
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise UsageError(
-            f"cannot listen on {host}, port {port}: {error.strerror}", hint="choose another with --port, or 0"
-        ) from error
+        taken = error.errno in {errno.EADDRINUSE, errno.EACCES}
+        hint = "choose another with --port, or 0" if taken else "choose an address of this machine with --host"
+        raise UsageError(f"cannot listen on {host}, port {port}: {error.strerror}", hint=hint) from error
     finally:
         server.close()
 

@@ -85,6 +85,8 @@ def resolve(
 def _environment(manifest: Manifest, name: str) -> Environment:
     if name not in manifest.by_name:
         hint = did_you_mean(name, manifest.environments) or f"it has {one_of(manifest.environments)}"
+        if "," in name:
+            hint = "write one name after each -e"
         raise UsageError(f"{manifest.path} has no environment {quoted(name)}", hint=hint)
     return manifest.by_name[name]
 

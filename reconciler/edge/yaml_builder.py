@@ -23,6 +23,8 @@ MAX_DEPTH = 50
 MAX_ALIASED = 1_000_000
 
 _TYPED: Final[dict[str, bool | None]] = {"null": None, "~": None, "true": True, "false": False}
+_MAPPINGS = frozenset({"keys", "scope_sets"})
+"""Fields that may be empty, and are nowhere null."""
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _NUMERIC_STARTS = frozenset("-0123456789")
@@ -126,8 +128,12 @@ class Builder:
         if top is None or top.name is None:
             self._report(place, "a blank value", "write the value, or leave the entry out")
         else:
-            message = f"a blank value for {quoted(top.name)}"
-            self._report(top.name_place, message, "write a value, or null where it is to remove a shared key or field")
+            hint = "write a value, or null where it is to remove a shared key or field"
+            if top.name in _MAPPINGS:
+                hint = f"write `{top.name}: {{}}` for none"
+            elif len(self._open) == 1:
+                hint = "write a value"
+            self._report(top.name_place, f"a blank value for {quoted(top.name)}", hint)
 
     def _name(self, top: _Open, name: str, place: int) -> None:
         top.name, top.name_place = name, place

@@ -318,6 +318,15 @@ def test_every_unknown_environment_is_told(command: Command) -> None:
     assert 'no environment "locale"\n  hint: did you mean "local"?' in ended.err
 
 
+def test_names_of_environments_are_not_joined_with_commas(command: Command) -> None:
+    command.write()
+
+    ended = command("plan", "-e", "local,production")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.endswith('no environment "local,production"\n  hint: write one name after each -e\n')
+
+
 def test_verbose_shows_what_stays_as_it_is(command: Command) -> None:
     command.write()
     command("apply", "--auto-approve")
@@ -332,7 +341,7 @@ def test_planning_leaves_no_trace_but_the_emulators_database(command: Command) -
     command("plan")
 
     assert {each.name for each in command.folder.iterdir()} == {"keys.yaml", ".reconciler"}
-    assert {each.name for each in (command.folder / ".reconciler").iterdir()} == {"emulator.sqlite3"}
+    assert {each.name for each in (command.folder / ".reconciler").iterdir()} == {".gitignore", "emulator.sqlite3"}
 
 
 def test_a_narrow_terminal_gets_narrow_lines(command: Command) -> None:
@@ -383,10 +392,24 @@ def test_an_emulator_whose_database_cannot_be_used_is_told(command: Command, con
         folder.mkdir()
         (folder / "emulator.sqlite3").write_bytes(content)
 
-    for arguments in (["plan"], ["emulator", "--port", "0"]):
+    for arguments, hint in (
+        (["plan"], "see who owns it, or delete it, with the keys in it"),
+        (["emulator", "--port", "0"], "name another file with --database"),
+    ):
         ended = command(*arguments)
         assert ended.code == 1
         assert ended.err.startswith("error: the emulator's database .reconciler/emulator.sqlite3 cannot be used: ")
+        assert ended.err.endswith(f"\n  hint: {hint}\n")
+
+
+def test_what_is_no_database_is_left_as_it_is(command: Command) -> None:
+    command.write()
+
+    ended = command("emulator", "--port", "0", "--database", "keys.yaml")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.endswith("\n  hint: name another file with --database\n")
+    assert (command.folder / "keys.yaml").read_text() == MANIFEST
 
 
 # --- init, validate, scopes, schema ---
@@ -515,6 +538,15 @@ def test_faults_that_are_not_understood_are_told(command: Command, faults: str, 
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("error: --faults: ")
     assert said in ended.err
+
+
+@pytest.mark.parametrize("host", ["nohost.invalid", "192.0.2.1"])
+def test_a_host_that_is_not_here_is_told(command: Command, host: str) -> None:
+    ended = command("emulator", "--port", "0", "--host", host)
+
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f"error: cannot listen on {host}, port 0: ")
+    assert ended.err.endswith("  hint: choose an address of this machine with --host\n")
 
 
 def test_a_port_that_is_taken_is_told(command: Command) -> None:
