@@ -165,4 +165,4 @@ def _complaint(text: str, prefix: str) -> Complaint | None:
         )
     if prefix == "account":
         return "is an account key, which Appwrite never lets manage the keys of a project", _WHAT_WOULD_DO
-    return None if prefix in _PREFIXES else ("is of no kind that is known by its prefix", _WHAT_WOULD_DO)
+    return None if prefix in _PREFIXES else ("begins like no kind of credential that is known", _WHAT_WOULD_DO)

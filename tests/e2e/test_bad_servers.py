@@ -613,6 +613,7 @@ async def test_plain_http_where_tls_is_spoken_is_refused_at_once() -> None:
     async with serving(reply(200, listed())) as server:
         shown = await failure(a_list, server.url.replace("http:", "https:"), 5)
     assert "is not trusted: the TLS handshake: wrong version number" in shown.message
+    assert "write http:// in `endpoint:` of production" in shown.hint
 
 
 async def test_a_sink_of_answers_is_never_read_beyond_its_cap() -> None:

@@ -60,6 +60,11 @@ def unanswered(peer: Peer, call: Call, failure: Failure, attempts: int) -> Serve
                 f"{start} cannot be reached: {failure.text}",
                 hint=f"check `endpoint:` of {peer.label}, and that this machine can reach the server",
             )
+        case "untrusted" if "wrong version number" in failure.text:
+            return ServerError(
+                f"{start} is not trusted: {failure.text}",
+                hint=f"it may speak http only: if you trust the network, write http:// in `endpoint:` of {peer.label}",
+            )
         case "untrusted":
             return ServerError(
                 f"{start} is not trusted: {failure.text}",

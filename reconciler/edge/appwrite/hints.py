@@ -93,10 +93,10 @@ def _by_status(status: int) -> str:
 
 def _missing_scope(kind: str, message: str) -> str:
     found = _SCOPE.search(message)
-    scope = found[1] if found else "that is missing"
+    scope = f"the scope {found[1]}" if found else "the scope that is missing"
     if kind == "session":
         return f"the account of {{credential}} needs the role owner, developer or admin, to have {scope}"
-    return f"whoever manages {{credential}} must add the scope {scope} to it"
+    return f"whoever manages {{credential}} must add {scope} to it"
 
 
 def _credential(peer: Peer) -> str:

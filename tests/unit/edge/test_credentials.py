@@ -78,9 +78,9 @@ def test_an_organization_key_needs_an_organization() -> None:
     ("text", "message"),
     [
         (f"account_{HEX}", "account key"),
-        (f"bogus_{HEX}", "no kind that is known"),
-        (f"Standard_{HEX}", "no kind that is known"),
-        ("_" + HEX, "no kind that is known"),
+        (f"bogus_{HEX}", "no kind of credential that is known"),
+        (f"Standard_{HEX}", "no kind of credential that is known"),
+        ("_" + HEX, "no kind of credential that is known"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJ1IjoxfQ.c2ln", "JWT"),
         ("", "is empty"),
         ("\n", "is empty"),
