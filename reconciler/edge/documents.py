@@ -43,6 +43,9 @@ def from_text(text: str, path: Path) -> Document:
 
 
 def _bytes(path: Path) -> bytes:
+    if _is_stream(path):
+        hint = "save the manifest as a file: what it declares is written beside it"
+        raise UsageError(f"{path} is a stream, and a manifest must be a regular file", hint=hint)
     try:
         with open_regular(path) as file:
             content = file.read(MAX_BYTES + 1)
@@ -52,10 +55,19 @@ def _bytes(path: Path) -> bytes:
     except IsADirectoryError:
         raise UsageError(f"{path} is a directory, not a file", hint="name the manifest in it with -f") from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
+        hint = (
+            "save the manifest as a file: what it declares is written beside it" if error.errno == errno.EINVAL else ""
+        )
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}", hint=hint) from None
     if len(content) > MAX_BYTES:
         raise _refuse(path, f"the file is larger than {MAX_BYTES // 1024 // 1024} MB")
     return content
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path stands for a stream of the process, such as /dev/stdin, even where that is a regular file."""
+    folder = path.absolute().parent.resolve()
+    return folder == Path("/dev") or folder.is_relative_to("/proc")
 
 
 def _decode(path: Path, content: bytes) -> str:

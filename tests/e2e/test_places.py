@@ -2,12 +2,13 @@
 
 import os
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from reconciler.emulator import Emulator
-from tests.support.command import Command, in_folder
+from tests.support.command import Command, argv, environment, in_folder
 
 MANIFEST = """\
 version: 1
@@ -115,3 +116,25 @@ def test_nothing_waits_for_a_pipe_that_nobody_writes_to(command: Command, argume
 
     assert ended.code == 1
     assert said in ended.err
+
+
+@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"])
+def test_a_manifest_is_no_stream_because_files_are_written_beside_it(command: Command, path: str) -> None:
+    command.write()
+
+    with (command.folder / "keys.yaml").open() as file:
+        ended = subprocess.run(
+            argv("apply", "--auto-approve", "-f", path),
+            stdin=file,
+            cwd=command.folder,
+            env=environment(),
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"error: {path} is a stream, and a manifest must be a regular file\n"
+        "  hint: save the manifest as a file: what it declares is written beside it\n"
+    )
