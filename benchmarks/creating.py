@@ -125,7 +125,8 @@ def _server(folder: Path) -> Iterator[tuple[str, str]]:
         try:
             assert process.stdout is not None
             endpoint = process.stdout.readline().split()[-1]
-            session = Path(process.stdout.readline().split()[-1]).read_text("ascii").strip()
+            written = Path(process.stdout.readline().split()[-1]).read_text("ascii")
+            session = written.strip().removeprefix("a_session_console=")
             yield endpoint, session
         finally:
             process.terminate()
