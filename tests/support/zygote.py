@@ -28,7 +28,13 @@ from reconciler.cli.main import main
 _HOME = str(Path(reconciler.__file__).parent)
 WRITING = tuple(
     os.path.join(_HOME, *parts)  # noqa: PTH118 - compared with the file names of code
-    for parts in (("app", "apply.py"), ("app", "delivery.py"), ("edge", "journal.py"), ("edge", "sinks", ""))
+    for parts in (
+        ("app", "apply.py"),
+        ("app", "delivery.py"),
+        ("app", "minting.py"),
+        ("edge", "journal.py"),
+        ("edge", "sinks", ""),
+    )
 )
 IMPORTED_LATE = "anyio._backends._asyncio", "click.shell_completion", "httpcore._backends.auto", "jsonschema.validators"
 
