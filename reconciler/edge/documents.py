@@ -55,10 +55,7 @@ def _bytes(path: Path) -> bytes:
     except IsADirectoryError:
         raise UsageError(f"{path} is a directory, not a file", hint="name the manifest in it with -f") from None
     except OSError as error:
-        hint = (
-            "save the manifest as a file: what it declares is written beside it" if error.errno == errno.EINVAL else ""
-        )
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}", hint=hint) from None
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
     if len(content) > MAX_BYTES:
         raise _refuse(path, f"the file is larger than {MAX_BYTES // 1024 // 1024} MB")
     return content
