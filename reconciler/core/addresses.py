@@ -1,4 +1,7 @@
-"""What endpoints, projects and organizations look like. Values are never repeated in messages: variables fill them."""
+"""What endpoints, projects and organizations look like.
+
+Complaints never repeat a value, because variables fill them; `presentable` is what may be shown of an endpoint.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +51,16 @@ def _url_complaint(url: SplitResult) -> Complaint | None:
     if not url.path.endswith("/v1"):
         return "does not end in /v1", f"write {url.scheme}://{url.netloc}{url.path}/v1"
     return None
+
+
+def presentable(endpoint: str) -> str:
+    """Scheme, host and path of a web address; empty for any other text, and for one that may hold a password."""
+    try:
+        url = urlsplit(endpoint)
+    except ValueError:
+        return ""
+    whole = url.scheme and url.hostname and "@" not in endpoint
+    return f"{url.scheme}://{url.netloc}{url.path}" if whole else ""
 
 
 def is_clear_text(endpoint: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.core.addresses import COMPLAINTS, clean_endpoint, is_clear_text
+from reconciler.core.addresses import COMPLAINTS, clean_endpoint, is_clear_text, presentable
 from reconciler.core.composition import DeclaredKey, variable_problem
 from reconciler.core.delivery import bad_variable, filled
 from reconciler.core.desired import Connection, Desired, DesiredKey, SinkSpec
@@ -114,8 +114,11 @@ def _address_problems(
     if not missing and (complaint := COMPLAINTS[field](expand(text, variables))):
         message, hint = complaint
         if mentions(text):
-            shape = "; an endpoint is such as https://fra.cloud.appwrite.io/v1" if field == "endpoint" else ""
-            hint = f"it comes from {text}{shape}"
+            hint = f"it comes from {text}"
+            if field == "endpoint":
+                shown = presentable(expand(text, variables))
+                hint += f", here {quoted(shown)}" if shown else ""
+                hint += "; an endpoint is such as https://fra.cloud.appwrite.io/v1"
         yield Problem(position=position, message=f"{describe(path)} {message}", hint=hint)
 
 

@@ -94,6 +94,26 @@ def test_a_value_that_a_variable_brought_is_judged_and_never_repeated() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("https://fra.cloud.appwrite.io", ', here "https://fra.cloud.appwrite.io"'),
+        ("ftp://fra.cloud.appwrite.io/v1", ', here "ftp://fra.cloud.appwrite.io/v1"'),
+        ("https://host:8443/v1?key=canary#canary", ', here "https://host:8443/v1"'),
+        ("https://user:canary@host/v1", ""),
+        ("https://user:canary/canary@host/v1", ""),
+        ("https://user:canary?canary@host/v1", ""),
+        (f"https://standard_{'canary' * 9}/v2", ", here (secret)"),
+        ("canary", ""),
+        ("https://[canary/v1", ""),
+    ],
+)
+def test_an_endpoint_from_a_variable_is_shown_without_what_may_be_secret(value: str, shown: str) -> None:
+    (problem,) = problems(connection, environment(endpoint="${HOST}"), "e", {"HOST": value})
+    assert f"\n  hint: it comes from ${{HOST}}{shown}; an endpoint is such as https://" in problem
+    assert "canary" not in problem
+
+
 def test_variables_do_not_nest() -> None:
     declared = environment(project="${PROJECT}")
     assert problems(connection, declared, "e", {"PROJECT": "${OTHER}", "OTHER": "p"})
