@@ -62,9 +62,10 @@ PARALLELISM = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """What `validate` found: keys per environment, and what is worth a warning."""
+    """What `validate` found: keys per environment, what is worth a warning, and which environments lack a variable."""
 
     keys: Mapping[str, int]
+    unchecked: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -83,11 +84,13 @@ def validate(path: Path, environments: Iterable[str], variables: Mapping[str, st
     manifest = parse(documents.read(path), schema("manifest"), catalogue)
     named = tuple(dict.fromkeys(environments))
     warnings: list[str] = []
+    unchecked: list[str] = []
     wanted: list[Desired] = []
     for name in named or manifest.environments:
         missing = () if named else unset_variables(manifest, name, variables)
         if missing:
-            warnings.append(f"{name}: not set here, and so not checked: {', '.join(missing)}")
+            unchecked.append(name)
+            warnings.append(f"{name}: endpoint and project are not checked: not set: {', '.join(missing)}")
             continue
         found = connection(manifest, name, variables)
         desired = resolve(manifest, found, catalogue=catalogue, server_scopes=None)
@@ -98,7 +101,8 @@ def validate(path: Path, environments: Iterable[str], variables: Mapping[str, st
     declared = {name: manifest.by_name[name].keys for name in named or manifest.environments}
     for name, keys in declared.items():
         warnings += _past(name, keys)
-    return Validation(keys={name: len(keys) for name, keys in declared.items()}, warnings=tuple(warnings))
+    counts = {name: len(keys) for name, keys in declared.items()}
+    return Validation(keys=counts, unchecked=tuple(unchecked), warnings=tuple(warnings))
 
 
 def _past(environment: str, keys: Iterable[DeclaredKey]) -> Iterator[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import console, options
 from reconciler.errors import ManifestError, Problem
+
+if TYPE_CHECKING:
+    from reconciler.api import Validation
 
 
 @click.command(cls=options.EachOnce)
@@ -19,8 +23,8 @@ from reconciler.errors import ManifestError, Problem
 def validate(ctx: click.Context, file: Path, environments: tuple[str, ...], output_format: str) -> None:
     """Judge the manifest without asking any server.
 
-    Tells every problem at once, as FILE:LINE:COLUMN: MESSAGE. Without -e a ${VARIABLE} may be unset; its environment
-    is then left out, with a warning.
+    Tells every problem at once, as FILE:LINE:COLUMN: MESSAGE. Without -e a ${VARIABLE} may be unset; endpoint
+    and project of its environment are then not checked, with a warning.
     """
     from reconciler import api
 
@@ -31,8 +35,17 @@ def validate(ctx: click.Context, file: Path, environments: tuple[str, ...], outp
         ctx.exit(1)
     for warning in validation.warnings:
         console.note(f"warning: {warning}")
-    counts = ", ".join(f"{name} ({count} key{'s' * (count != 1)})" for name, count in validation.keys.items())
-    console.result(f"{file} is valid: {counts}.\n" if output_format == "text" else _problems((), output_format))
+    console.result(
+        f"{file} is valid: {_checked(validation)}.\n" if output_format == "text" else _problems((), output_format)
+    )
+
+
+def _checked(validation: Validation) -> str:
+    """`local (1 key), production (2 keys, endpoint and project not checked)`."""
+    return ", ".join(
+        f"{name} ({count} key{'s' * (count != 1)}{', endpoint and project not checked' * (name in validation.unchecked)})"
+        for name, count in validation.keys.items()
+    )
 
 
 def _problems(problems: tuple[Problem, ...], output_format: str) -> str:

@@ -38,12 +38,13 @@ def outcome_markdown(outcome: Outcome) -> str:
 
 
 def problems_markdown(problems: Iterable[Problem]) -> str:
-    """The problems of a manifest as a list."""
-    return "".join(
+    """The problems of a manifest as a list; a line that says so where there are none."""
+    listed = "".join(
         f"- {_code(str(problem.position))}: {_code(problem.message)}"
         f"{f' — {_code(problem.hint)}' if problem.hint else ''}\n"
         for problem in problems
     )
+    return listed or "The manifest is valid.\n"
 
 
 def _environment(environment: EnvironmentPlan) -> Iterator[str]:

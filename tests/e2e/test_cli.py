@@ -184,7 +184,7 @@ def test_what_is_worth_a_warning_goes_to_stderr(command: Command) -> None:
 
     ended = command("validate", "--format", "json")
 
-    assert ended.err == "warning: local: not set here, and so not checked: UNSET\n"
+    assert ended.err == "warning: local: endpoint and project are not checked: not set: UNSET\n"
     assert parsed(ended) == {"version": 1, "problems": []}
 
 
@@ -463,12 +463,15 @@ def test_validate_counts_keys_by_environment(command: Command) -> None:
 
     assert command("validate").out == "keys.yaml is valid: local (1 key), other (2 keys).\n"
     assert command("validate", "-e", "other").out == "keys.yaml is valid: other (2 keys).\n"
+    assert command("validate", "--format", "markdown").out == "The manifest is valid.\n"
+    assert parsed(command("validate", "--format", "json")) == {"version": 1, "problems": []}
 
 
 def test_validate_of_a_named_environment_needs_its_variables(command: Command) -> None:
     command.write(MANIFEST.replace("project: p1", 'project: "${MISSING}"'))
 
-    assert command("validate").code == 0
+    ended = command("validate")
+    assert (ended.code, ended.out) == (0, "keys.yaml is valid: local (1 key, endpoint and project not checked).\n")
     assert command("validate", "-e", "local").code == 1
     assert command("validate", "-e", "local", MISSING="p1").code == 0
 
