@@ -35,17 +35,18 @@ def validate(ctx: click.Context, file: Path, environments: tuple[str, ...], outp
         ctx.exit(1)
     for warning in validation.warnings:
         console.note(f"warning: {warning}")
-    console.result(
-        f"{file} is valid: {_checked(validation)}.\n" if output_format == "text" else _problems((), output_format)
-    )
+    told = f"{file} is valid: {_checked(validation)}.\n"
+    console.result(told if output_format == "text" else _problems((), output_format))
 
 
 def _checked(validation: Validation) -> str:
     """`local (1 key), production (2 keys, endpoint and project not checked)`."""
-    return ", ".join(
-        f"{name} ({count} key{'s' * (count != 1)}{', endpoint and project not checked' * (name in validation.unchecked)})"
-        for name, count in validation.keys.items()
-    )
+
+    def one(name: str, count: int) -> str:
+        unchecked = ", endpoint and project not checked" if name in validation.unchecked else ""
+        return f"{name} ({count} key{'s' * (count != 1)}{unchecked})"
+
+    return ", ".join(one(name, count) for name, count in validation.keys.items())
 
 
 def _problems(problems: tuple[Problem, ...], output_format: str) -> str:
