@@ -90,9 +90,14 @@ class _Question:
         self._text, self._answer = text, answer
 
     def ask(self) -> bool:
-        """Whether the user agrees; Ctrl-C and end of input abort."""
-        with plain_ctrl_c():
-            said = click.prompt(f"{self._text} Only {self._answer!r} goes on", err=True, default="", show_default=False)
+        """Whether the user agrees; Ctrl-C and end of input end the command."""
+        question = f"{self._text} Only {self._answer!r} goes on"
+        try:
+            with plain_ctrl_c():
+                said = click.prompt(question, err=True, default="", show_default=False)
+        except click.Abort:
+            console.note("\nInterrupted; nothing was changed.")  # the cursor still stands behind the question
+            raise click.exceptions.Exit(1) from None
         return str(said).strip() == self._answer
 
 

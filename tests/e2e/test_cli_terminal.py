@@ -42,8 +42,8 @@ def emulator(folder: Path) -> Iterator[Emulator]:
         ("no\n", 1, "Not approved; nothing was changed."),
         ("y\n", 1, "Not approved; nothing was changed."),
         ("\n", 1, "Not approved; nothing was changed."),
-        ("\x03", 1, "Interrupted; nothing more was done."),
-        ("\x04", 1, "Interrupted; nothing more was done."),
+        ("\x03", 1, "\nInterrupted; nothing was changed.\n"),
+        ("\x04", 1, "\nInterrupted; nothing was changed.\n"),
     ],
     ids=["yes", "no", "y", "Enter", "Ctrl-C", "Ctrl-D"],
 )
