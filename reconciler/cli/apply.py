@@ -135,6 +135,8 @@ class _Run:
             return await self._make(reconciler)
 
     async def _apply(self, reconciler: Reconciler, planned: Planned) -> Outcome:
+        from reconciler.core.outcome import Status
+
         with (
             interruptible(reconciler.stop),
             progress(len(planned.plan.changes), color=self._color) as show,
@@ -142,8 +144,10 @@ class _Run:
         ):
 
             def report(result: Result) -> None:
-                heard()
-                show(result)
+                """What was not attempted is no progress."""
+                if result.status is not Status.NOT_ATTEMPTED:
+                    heard()
+                    show(result)
 
             return await reconciler.apply(planned, progress=report)
 

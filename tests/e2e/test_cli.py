@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.cli import progress
 from reconciler.cli.main import cli
 from reconciler.core.ids import Realm, key_id
 from reconciler.edge.resources import shipped_catalogue
@@ -121,6 +122,21 @@ def test_3_apply_is_incomplete(command: Command) -> None:
     assert ended.code == 3
     assert "key_creation_denied" in ended.out
     assert ended.out.endswith("Incomplete: 0 of 1 changes applied, 1 failed. See above, then run it again.\n")
+
+
+def test_what_was_not_attempted_is_no_progress(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    more = "  more: {scopes: []}\n  most: {scopes: []}\nenvironments:"
+    command.write(MANIFEST.replace("project: p1", "project: p1, credential: {env: KEY}").replace("environments:", more))
+    emulator = Emulator(command.folder / ".reconciler" / "emulator.sqlite3")
+    emulator.ensure_project("p1")
+    secret = emulator.add_key("p1", "credential", ["keys.read", "keys.write"])
+    emulator.close()
+
+    ended = command("apply", "--auto-approve", "--parallelism", "1", KEY=secret)
+
+    assert "1 failed, 2 not attempted" in ended.out
+    assert [line for line in ended.err.splitlines() if line.startswith("[")] == ["[1/3] local/ci: create failed"]
 
 
 @pytest.mark.parametrize("arguments", [["plan", "--detailed-exitcode"], ["plan"], ["apply", "--auto-approve"]])

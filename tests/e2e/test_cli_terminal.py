@@ -238,6 +238,22 @@ def test_one_ctrl_c_finishes_what_is_in_flight_and_reports(folder: Path) -> None
     assert report["summary"]["applied"] + report["summary"]["not attempted"] == 30
 
 
+def test_what_is_said_in_mid_apply_stands_above_the_bar(folder: Path) -> None:
+    process, endpoint = served(folder, "--faults", '[{"fault": "latency", "seconds": 2, "method": "POST"}]')
+    where = f'{{endpoint: "{endpoint}", project: p1, credential: {{file: .reconciler/emulator.session}}}}'
+    (folder / "keys.yaml").write_text(MANIFEST.replace("{endpoint: emulator, project: p1}", where))
+    try:
+        with terminal(folder, "apply", "--auto-approve") as shell:
+            shell.wait_for("0/1")
+            shell.type("\x03")
+            assert shell.end() == 0
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+    assert "\r\x1b[2KInterrupted: finishing what is in flight. Once more to stop at once.\n" in shell.shown
+
+
 def test_python_dash_m_is_the_program(folder: Path) -> None:
     assert run(folder, "--version").out.startswith("reconciler ")
     assert run(folder, "plan", "--detailed-exitcode").code == 2
