@@ -120,7 +120,8 @@ class EnvironmentApply:
     async def _perform(self, change: Change) -> None:
         match change:
             case Create():
-                self._live[change.key_id] = await self.delivery.create(change)
+                leftover = self._live.get(change.leftover) if change.leftover else None
+                self._live[change.key_id] = await self.delivery.create(change, leftover)
             case Deliver():
                 self._live[change.key_id] = await self.delivery.deliver(change, self._live[change.key_id])
             case Update():

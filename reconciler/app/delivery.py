@@ -73,8 +73,10 @@ class Delivery:
     def _mint(self) -> Mint:
         return Mint(store=self.store, journal=self.journal, entropy=self.entropy, now=self.now)
 
-    async def create(self, change: Create) -> LiveKey:
-        """Make a key; with sinks, deliver and commit it."""
+    async def create(self, change: Create, leftover: LiveKey | None) -> LiveKey:
+        """Make a key; with sinks, deliver and commit it. The leftover must be nobody's work any more."""
+        if leftover is not None:
+            self._mint.require_abandoned(leftover)
         if not change.sinks:
             return await self._create_without_sinks(change)
         minted = await self._mint.on_probation(change)

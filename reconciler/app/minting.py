@@ -11,6 +11,7 @@ from datetime import datetime
 from random import Random
 
 from reconciler.app.stopped import Stopped
+from reconciler.core.ids import next_id
 from reconciler.core.keys import KeyState, LiveKey
 from reconciler.core.outcome import Status
 from reconciler.core.plan import Create
@@ -46,22 +47,25 @@ class Mint:
     now: datetime
 
     async def on_probation(self, change: Create) -> Minted:
-        """A key on probation whose secret is known, or one that a run beside us has committed."""
-        nonces: set[datetime | None] = set()
+        """A key on probation whose secret is known, or one that a run beside us has committed.
+
+        A key that nobody can deliver is deleted and made again under the next generation's id, never under its own.
+        """
+        key_id = change.key_id
         for _ in range(_ATTEMPTS):
             state = probation(change.after, self.now, self.entropy.random())
             if state.expire is not None:
-                self.journal.record(change.key_id, state.expire)
-            nonces.add(state.expire)
-            key = await self.create(change.key_id, state)
-            ours = key.expire in nonces
+                self.journal.record(key_id, state.expire)
+            key = await self.create(key_id, state)
+            ours = key.expire == state.expire
             if not is_on_probation(key):
                 return Minted(key=key, ours=False)
             if not ours:
                 self.require_abandoned(key)
             if can_be_delivered(key, self.now):
                 return Minted(key=key, ours=ours)
-            await self.store.delete(key.id)
+            await self.store.delete(key_id)
+            key_id = next_id(key_id)
         raise Stopped(Status.FAILED, "the server did not give its secret, three times over")
 
     async def create(self, key_id: str, state: KeyState) -> LiveKey:

@@ -68,7 +68,7 @@ def check_limit(plans: Iterable[EnvironmentPlan]) -> Iterator[Refusal]:
         projects.setdefault((plan.endpoint, plan.project), []).append(plan)
     for sharing in projects.values():
         changes = [change for plan in sharing for change in plan.changes]
-        creates = sum(isinstance(change, Create) and not change.discard for change in changes)
+        creates = sum(isinstance(change, Create) for change in changes)
         expired = sum(isinstance(change, Delete) and change.expired for change in changes)
         most = max(plan.live_count for plan in sharing) - expired + creates
         if creates and most > MAX_KEYS:
@@ -135,8 +135,8 @@ def _ends(change: Change) -> bool:
     match change:
         case Delete(expired=expired):
             return not expired
-        case Create(discard=discard):
-            return discard
+        case Create():
+            return False
         case Update() | Deliver():
             return _has(change, Risk.EXPIRES_NOW)
         case _:

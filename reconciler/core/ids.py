@@ -55,10 +55,22 @@ def tag(realm: Realm, slug: str) -> str:
 
 def key_id(realm: Realm, slug: str, generation: int = 1) -> str:
     """The id of a slug's n-th generation; raises ValueError outside 1..1295."""
+    return f"{slug}.{tag(realm, slug)}.g{_base36(generation)}"
+
+
+def _base36(generation: int) -> str:
     if not 1 <= generation <= MAX_GENERATION:
         raise ValueError(f"generation {generation} is not between 1 and {MAX_GENERATION}")
     high, low = divmod(generation, 36)
-    return f"{slug}.{tag(realm, slug)}.g{_DIGITS[high] if high else ''}{_DIGITS[low]}"
+    return f"{_DIGITS[high] if high else ''}{_DIGITS[low]}"
+
+
+def next_id(key_id: str) -> str:
+    """The id of the generation after a generated id's; raises ValueError for any other id, and after the last."""
+    match = _ID.fullmatch(key_id)
+    if match is None:
+        raise ValueError(f"{key_id!r} is no generated id")
+    return f"{match[1]}.{match[2]}.g{_base36(int(match[3], 36) + 1)}"
 
 
 def owned(realm: Realm, key_id: str) -> OwnedId | None:

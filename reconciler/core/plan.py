@@ -19,7 +19,7 @@ class Reason(StrEnum):
     """Why a change is in the plan."""
 
     DECLARED = "declared, and not live"
-    UNFINISHED = "created by a run that did not finish; its secret is lost, so it is made again"
+    UNFINISHED = "a run that did not finish made it, and its secret is lost: it is made again"
     ABANDONED = "created by a run that did not finish, and its expire is in the past"
     UNDELIVERED = "created by a run that did not deliver or commit it"
     SINK_DIFFERS = "a sink does not hold this key's secret"
@@ -57,10 +57,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
-    """Make a key that is not live; `after.expire` counts a duration from now, `expiry` is what was declared.
-
-    `discard`: an undelivered key of this id, whose secret nobody knows, is deleted first.
-    """
+    """Make a key that is not live; `after.expire` counts a duration from now, `expiry` is what was declared."""
 
     address: str
     key_id: str
@@ -70,7 +67,7 @@ class Create:
     reason: Reason
     marks: tuple[Mark, ...] = ()
     from_globs: frozenset[str] = frozenset()
-    discard: bool = False
+    leftover: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

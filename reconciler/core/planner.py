@@ -11,7 +11,7 @@ from datetime import datetime
 
 from reconciler.core import risks
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires, settled
-from reconciler.core.ids import key_id
+from reconciler.core.ids import key_id, next_id
 from reconciler.core.keys import MAX_KEYS, KeyState, Live, LiveKey
 from reconciler.core.pairing import Pairing, pair
 from reconciler.core.plan import (
@@ -50,7 +50,13 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
             warnings.append(f"{key.address} is not created: its expire is in the past")
             changes += [_delete(desired, match, live, Reason.ABANDONED)] if match else []
             continue
-        entry = _reconcile(desired, key, match, live, held) if match else _create(desired, key, live, held)
+        if match is not None and _is_lost(key, match, live.now):
+            changes.append(_delete(desired, match, live, Reason.SUPERSEDED))
+            entry: Change | Unchanged = _create(desired, key, live, held, match.id)
+        elif match is not None:
+            entry = _reconcile(key, match, live, held)
+        else:
+            entry = _create(desired, key, live, held)
         warnings += _warnings(key, match, entry, live, hidden=hidden)
         if isinstance(entry, Unchanged):
             unchanged.append(entry)
@@ -98,27 +104,32 @@ def _is_past(key: DesiredKey, now: datetime) -> bool:
     return expire is not None and expire <= now
 
 
-def _create(desired: Desired, key: DesiredKey, live: Live, held: Held, *, leftover: LiveKey | None = None) -> Create:
+def _create(desired: Desired, key: DesiredKey, live: Live, held: Held, leftover: str | None = None) -> Create:
     occupied = tuple(sink for sink in key.sinks if held.get(sink) is not None)
-    use = risks.of_use(leftover, live.now, live.own) if leftover else ()
     return Create(
         address=key.address,
-        key_id=leftover.id if leftover else key_id(desired.realm, key.slug),
+        key_id=next_id(leftover) if leftover else key_id(desired.realm, key.slug),
         after=KeyState(name=key.name, scopes=key.scopes, expire=expires(key.expiry, live.now)),
         expiry=key.expiry,
         sinks=key.sinks,
         reason=Reason.UNFINISHED if leftover else Reason.DECLARED,
-        marks=(*risks.of_scopes(key.scopes), *risks.of_sinks(occupied), *use),
+        marks=(*risks.of_scopes(key.scopes), *risks.of_sinks(occupied)),
         from_globs=key.from_globs,
-        discard=leftover is not None,
+        leftover=leftover,
     )
 
 
-def _reconcile(desired: Desired, key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Change | Unchanged:
+def _is_lost(key: DesiredKey, match: LiveKey, now: datetime) -> bool:
+    """Whether a run made the key and nobody can deliver it any more.
+
+    It is made again under the next generation's id: a deletion that comes late then hits nobody.
+    """
+    return is_on_probation(match) and bool(key.sinks) and not can_be_delivered(match, now)
+
+
+def _reconcile(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Update | Deliver | Unchanged:
     before, after = match.state, _wanted(key, match)
     on_probation = is_on_probation(match)
-    if on_probation and key.sinks and not can_be_delivered(match, live.now):
-        return _create(desired, key, live, held, leftover=match)
     sinks = key.sinks if on_probation else _lacking(key.sinks, match, after, live.now, held)
     if not sinks and before == after:
         return Unchanged(address=key.address, key_id=match.id, state=before)

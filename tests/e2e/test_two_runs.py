@@ -14,7 +14,7 @@ from reconciler.core.desired import Desired, SinkSpec
 from reconciler.core.outcome import Status
 from tests.support.folders import a_folder
 from tests.support.processes import Server, a_server, delivered, ended, run, start, write_manifest
-from tests.support.scenarios import NEED_SECRETS_AGAIN, SCENARIOS, Scenario, prepare, too_late
+from tests.support.scenarios import NEED_SECRETS_AGAIN, SCENARIOS, Scenario, prepare
 from tests.support.turns import Turns
 from tests.support.world import Machine, a_world, assert_converged, desired, key
 
@@ -58,8 +58,7 @@ async def test_two_runs_in_any_order_of_their_calls_end_like_one(
             outcomes = await turns.take([one.apply(wanted), other.apply(wanted_there)], order)
 
             one.line = other.line = None
-            # Two runs that both throw away what a third one left may hit each other: the next runs mend that.
-            if scenario is too_late or not all(outcome.complete for outcome in outcomes):
+            if not all(outcome.complete for outcome in outcomes):
                 for machine, what in ((one, wanted), (other, wanted_there)):
                     assert (await machine.apply(what)).complete, outcomes
             await assert_converged(one, wanted, untouched)

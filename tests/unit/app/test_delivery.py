@@ -350,10 +350,36 @@ async def test_a_dead_probation_key_is_deleted_and_made_anew(shop: Shop, sinks: 
     outcome = await shop.apply(WISH, sinks=sinks)
 
     assert statuses(outcome) == {"new": APPLIED}
+    keys = await shop.keys()
+    assert list(keys) == [owned_id("new", 2)]
+    assert sink.held == keys[owned_id("new", 2)].secret != Secret(old)
+
+
+async def test_a_dead_probation_key_that_shows_late_is_deleted_and_made_anew(
+    shop: Shop, sinks: FakeSinks, sink: FakeSink
+) -> None:
+    planned = await shop.plan(WISH, sinks=sinks)
+    put_probation(shop, expire=NOW - MINUTE)
+    shop.move(timedelta(minutes=16))
+
+    outcome = await shop.apply(WISH, sinks=sinks, journal=ThisMachinesJournal(), planned=planned)
+
+    assert statuses(outcome) == {"new": APPLIED}
     assert shop.wire.calls[:4] == ["POST", f"GET {NEW}", f"DELETE {NEW}", "POST"]
-    key = await new_key(shop)
-    assert sink.held == key.secret
-    assert key.secret != Secret(old)
+    keys = await shop.keys()
+    assert list(keys) == [owned_id("new", 2)]
+    assert sink.held == keys[owned_id("new", 2)].secret
+
+
+async def test_what_another_run_may_be_delivering_is_not_made_again(shop: Shop, sinks: FakeSinks) -> None:
+    put_probation(shop, expire=NOW - MINUTE)
+
+    outcome = await shop.apply(WISH, sinks=sinks)
+
+    assert [result.status for result in outcome.results] == [Status.NOT_ATTEMPTED, FAILED]
+    assert "in progress elsewhere" in outcome.results[1].message
+    assert shop.wire.calls == []
+    assert list(await shop.keys()) == [NEW]
 
 
 async def between_plan_and_apply(shop: Shop, wish: Desired, sinks: FakeSinks, **key: object) -> str:

@@ -270,7 +270,7 @@ def test_guards_judge_only_keys_that_carry_the_realms_mark() -> None:
     assert refusals(desired(), live(*strangers, own=[foreign])) == ()
 
 
-def test_the_credential_in_use_is_not_discarded_to_be_made_again() -> None:
+def test_the_credential_in_use_is_not_deleted_to_be_made_again() -> None:
     lost = undelivered(secret=None)
     wish = desired(wanted(sinks=(SinkSpec(kind="dotenv", options=(("path", ".env"), ("variable", "KEY"))),)))
 
@@ -278,7 +278,7 @@ def test_the_credential_in_use_is_not_discarded_to_be_made_again() -> None:
     assert refusals(wish, live(lost)) == ()
 
 
-def test_a_key_in_use_is_not_discarded_to_be_made_again() -> None:
+def test_a_key_in_use_is_not_deleted_to_be_made_again() -> None:
     used = undelivered(secret=None, accessed=NOW)
     wish = desired(wanted(sinks=(SinkSpec(kind="dotenv", options=(("path", ".env"), ("variable", "KEY"))),)))
 

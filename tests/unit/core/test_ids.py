@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.ids import MAX_GENERATION, OwnedId, Realm, key_id, owned, slug, tag
+from reconciler.core.ids import MAX_GENERATION, OwnedId, Realm, key_id, next_id, owned, slug, tag
 from tests.support.builders import REALM
 
 VECTORS = [
@@ -118,3 +118,14 @@ def test_an_id_without_this_realms_tag_is_never_owned(alien: str) -> None:
 @given(st.text(max_size=40))
 def test_no_text_of_chance_is_owned(text: str) -> None:
     assert owned(REALM, text) is None
+
+
+@pytest.mark.parametrize(("n", "after"), [("g1", "g2"), ("g9", "ga"), ("gz", "g10"), ("gzy", "gzz")])
+def test_the_next_id_is_that_of_the_next_generation(n: str, after: str) -> None:
+    assert next_id(f"storefront.whm2qbjf.{n}") == f"storefront.whm2qbjf.{after}"
+
+
+@pytest.mark.parametrize("other", ["storefront", "storefront.whm2qbjf.gzz", "Storefront.whm2qbjf.g1"])
+def test_there_is_no_next_id_after_the_last_nor_of_others(other: str) -> None:
+    with pytest.raises(ValueError, match="generat"):
+        next_id(other)
