@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     help="Where its keys are kept.",
 )
 @click.option(
-    "--faults", metavar="JSON", help='What is to go wrong, such as \'[{"fault": "latency", "seconds": 0.1}]\'.'
+    "--faults",
+    metavar="JSON",
+    help='What is to go wrong, such as \'[{"fault": "latency", "seconds": 0.1}]\'. Faults are latency, answer, '
+    "drop_before, drop_after, late and double.",
 )
 def emulator(
     host: str,
@@ -53,6 +56,8 @@ def emulator(
     for `credential: {file: PATH}` in a manifest.
     """
     from reconciler.api.wiring import open_emulator
+    from reconciler.core.addresses import project_complaint
+    from reconciler.core.quoting import quoted
     from reconciler.emulator import serve
 
     beside = database.with_suffix(".session")
@@ -61,6 +66,8 @@ def emulator(
     server = open_emulator(database, profile, hint="name another file with --database")
     try:
         for project in projects:
+            if complaint := project_complaint(project):
+                raise UsageError(f"--project {quoted(project)} {complaint[0]}", hint=complaint[1])
             server.ensure_project(project)
         if faults is not None:
             _inject(server, faults)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import category
 
 from reconciler.core.document import Document, Path
 from reconciler.core.expiry import parse_expiry
@@ -57,6 +58,12 @@ class LayerCheck:
         return Fault(message=f"there is no scope set {quoted(entry)}", hint=hint)
 
     def _name(self, path: Path, name: str) -> Iterator[Problem]:
+        if any(category(character) == "Cc" for character in name):
+            yield Problem(
+                position=self.document.value_position(path),
+                message=f"{describe(path)} holds a control character: {quoted(name)}",
+                hint="write a name that fits on one line of any list",
+            )
         if name.endswith(SUFFIX):
             yield Problem(
                 position=self.document.value_position(path),

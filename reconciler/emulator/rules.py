@@ -102,7 +102,7 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise ValueError(f"faults: no JSON: {error}") from error
+        raise ValueError(f"no JSON: {error}") from error
     entries = value if isinstance(value, list) else [value]
     return tuple(_rule(f"fault {number}", entry) for number, entry in enumerate(entries, start=1))
 

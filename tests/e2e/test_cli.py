@@ -14,6 +14,7 @@ from reconciler.cli.main import cli
 from reconciler.core.ids import Realm, key_id
 from reconciler.edge.resources import shipped_catalogue
 from reconciler.emulator import Emulator
+from reconciler.emulator.rules import _FAULTS
 from tests.repository import ROOT, project
 from tests.support.command import MANIFEST, Command, Ended, in_folder
 
@@ -555,8 +556,23 @@ def test_faults_that_are_not_understood_are_told(command: Command, faults: str, 
     ended = command("emulator", "--port", "0", "--faults", faults)
 
     assert (ended.code, ended.out) == (1, "")
-    assert ended.err.startswith("error: --faults: ")
+    assert ended.err.startswith(f"error: --faults: {'fault 1' if '[' in faults else ''}")
     assert said in ended.err
+    assert "faults: faults" not in ended.err
+
+
+def test_help_lists_the_faults_that_there_are(command: Command) -> None:
+    shown = " ".join(command("emulator", "--help").out.split())
+
+    assert f"Faults are {', '.join(list(_FAULTS)[:-1])} and {list(_FAULTS)[-1]}." in shown
+
+
+@pytest.mark.parametrize("project", ["a/b", "", "console"])
+def test_a_project_that_appwrite_would_not_have_is_refused(command: Command, project: str) -> None:
+    ended = command("emulator", "--port", "0", "--project", project)
+
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith(f'error: --project "{project}" is ')
 
 
 @pytest.mark.parametrize("host", ["nohost.invalid", "192.0.2.1"])

@@ -28,7 +28,8 @@ UNREADABLE = {path for path in INVALID if path.stem.startswith("syntax-")} | {
 }
 
 BEYOND_SCHEMA = {
-    "duplicate-names", "globs-without-effect", "merge-of-text", "nulls-that-remove-nothing", "one-id-for-two",
+    "duplicate-names", "globs-without-effect", "merge-of-text",
+    "names-with-control-characters", "nulls-that-remove-nothing", "one-id-for-two",
     "placeholders", "scope-set-unknown", "scopes-misspelt", "scopes-removed", "sinks-over-own-files",
     "sinks-that-meet", "tags",
 }  # fmt: skip

@@ -36,7 +36,7 @@ def test_each_fault_can_be_written_in_json(text: str, rule: Rule) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "faults: no JSON: Expecting property name"),
+        ("{", "no JSON: Expecting property name"),
         ("3", "fault 1: expected an object whose fault is one of latency, answer,"),
         ('[{"fault":"drop_before"},{"fault":"gremlin"}]', "fault 2: expected an object whose fault"),
         ('{"fault":"late"}', "fault 1: seconds is missing"),
@@ -51,7 +51,7 @@ def test_each_fault_can_be_written_in_json(text: str, rule: Rule) -> None:
     ],
 )
 def test_what_is_wrong_is_said_by_place_and_name(text: str, message: str) -> None:
-    with pytest.raises(ValueError, match="fault") as caught:
+    with pytest.raises(ValueError, match="fault|no JSON") as caught:
         parse_rules(text)
 
     assert message in str(caught.value)
