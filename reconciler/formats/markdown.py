@@ -13,17 +13,17 @@ from reconciler.core.outcome import Outcome, Result, Status
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
 from reconciler.core.quoting import clean
 from reconciler.errors import Problem
-from reconciler.formats.words import Field, action, fields, from_globs, outcome_summary, plan_summary, warnings
+from reconciler.formats.words import Field, action, by_glob, fields, outcome_summary, plan_summary, warnings
 
 
 def plan_markdown(plan: Plan, refusals: Iterable[Refusal]) -> str:
-    """The plan, a section for each environment with changes or warnings."""
+    """The plan, a section for each environment with changes, warnings or unmanaged keys."""
     lines = [f"**{plan_summary(plan)}**", ""]
     refused = [f"- {_code(each.where)}: {each.message}; {each.hint}" for each in refusals]
     if refused:
         lines += ["### Refused", "", *refused, ""]
     for environment in plan.environments:
-        if environment.changes or environment.warnings:
+        if environment.changes or environment.warnings or environment.unmanaged:
             lines += [*_environment(environment), ""]
     return "\n".join(lines)
 
@@ -56,14 +56,16 @@ def _environment(environment: EnvironmentPlan) -> Iterator[str]:
         yield from _change(change)
     for warning in environment.warnings:
         yield f"- ⚠ {_code(warning)}"
+    if environment.unmanaged:
+        yield f"- unmanaged, left alone: {', '.join(_code(key.id) for key in environment.unmanaged)}"
 
 
 def _change(change: Change) -> Iterator[str]:
     yield f"- **{action(change)}** {_code(change.address)} ({_code(change.key_id)}): {change.reason}"
     for field in fields(change):
         yield f"  - {field.name}: {_field(field)}"
-    if added := from_globs(change):
-        yield f"  - by glob: {_code(', '.join(added))}"
+    if added := by_glob(change):
+        yield f"  - by glob: {_code(added)}"
     for mark in change.marks:
         yield f"  - ⚠ {mark.risk}{f' {_code(mark.detail)}' if mark.detail else ''}"
 

@@ -20,8 +20,8 @@ from reconciler.formats.words import (
     SYMBOLS,
     Field,
     action,
+    by_glob,
     fields,
-    from_globs,
     outcome_summary,
     plan_summary,
     title,
@@ -113,8 +113,8 @@ def _entry(entry: Entry, screen: Screen) -> Iterator[str]:
         return
     for field in fields(entry):
         yield from _field(field, screen)
-    if added := from_globs(entry):
-        yield _line("by glob", ", ".join(added), screen)
+    if added := by_glob(entry):
+        yield _line("by glob", added, screen)
     yield screen.paint(_line("because", entry.reason, screen), "dim")
     for mark in getattr(entry, "marks", ()):
         yield screen.paint(_line("!", str(mark), screen), "warning")

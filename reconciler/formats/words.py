@@ -99,6 +99,14 @@ def from_globs(entry: Entry) -> tuple[str, ...]:
     return () if isinstance(entry, Delete | Unchanged) else tuple(sorted(entry.from_globs))
 
 
+def by_glob(entry: Entry) -> str:
+    """The same in words: a new key's scopes stand above already, and are not listed twice."""
+    added = from_globs(entry)
+    if isinstance(entry, Create) and len(added) > 1 and frozenset(added) == entry.after.scopes:
+        return "all of them"
+    return ", ".join(added)
+
+
 def counts(plan: Plan) -> dict[str, int]:
     """How many keys each action concerns, and how many none does."""
     counted = Counter(action(change) for change in plan.changes)

@@ -72,6 +72,18 @@ def test_a_plan_as_json(snapshot: SnapshotAssertion) -> None:
     assert plan_json(WHOLE, REFUSALS) == snapshot
 
 
+def test_a_new_key_whose_scopes_are_all_of_globs_lists_them_once() -> None:
+    scopes = ("databases.read", "rows.read")
+    plan = Plan(environments=(plan_environment(desired(wanted(scopes=scopes, from_globs=scopes)), live(), {}),))
+
+    shown = plan_text(plan, ()) + plan_markdown(plan, ())
+
+    assert "by glob   all of them\n" in shown
+    assert "by glob: `all of them`\n" in shown
+    assert shown.count("rows.read") == 2
+    assert json.loads(plan_json(plan, ()))["environments"][0]["changes"][0]["from_globs"] == list(scopes)
+
+
 def test_a_plan_without_changes(snapshot: SnapshotAssertion) -> None:
     shown = [plan_text(UNCHANGED, ()), plan_text(UNCHANGED, (), verbose=True), plan_markdown(UNCHANGED, ())]
 
