@@ -7,6 +7,7 @@ under way is not given up because nobody reads of it.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import TextIO
@@ -14,6 +15,8 @@ from typing import TextIO
 import click
 
 from reconciler.errors import ManifestError, ReconcilerError, SeveralErrors, UsageError
+
+_LABEL = re.compile(r"( *(?:(?:error|hint|warning): )?)(.*)")
 
 
 def width() -> int:
@@ -26,6 +29,17 @@ def width() -> int:
 def color(stream: TextIO, *, no_color: bool) -> bool:
     """Whether to colour what goes to a stream: on a terminal, unless the user or NO_COLOR objects."""
     return stream.isatty() and not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def fitted(text: str, stream: TextIO) -> str:
+    """Each line folded to the terminal where a stream is one; elsewhere as it is, for editors and grep."""
+    if not stream.isatty():
+        return text
+    from reconciler.formats.text import Screen
+
+    screen = Screen(width=width(), color=False)
+    parts = [_LABEL.match(line) for line in text.split("\n")]
+    return "\n".join(screen.wrap(part[2], first=part[1], indent=len(part[1]) or 4) for part in parts if part)
 
 
 def result(text: str) -> None:
@@ -74,9 +88,9 @@ def show_error(error: ReconcilerError) -> None:
                 show_error(each)
         case ManifestError(problems=problems):
             for problem in problems:
-                note(str(problem))
+                note(fitted(str(problem), sys.stderr))
             note(f"{error.message}.")
         case _:
-            note(f"error: {error.message}")
+            note(fitted(f"error: {error.message}", sys.stderr))
             if error.hint:
-                note(f"  hint: {error.hint}")
+                note(fitted(f"  hint: {error.hint}", sys.stderr))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def validate(ctx: click.Context, file: Path, environments: tuple[str, ...], outp
         console.result(_problems(error.problems, output_format))
         ctx.exit(1)
     for warning in validation.warnings:
-        console.note(f"warning: {warning}")
+        console.note(console.fitted(f"warning: {warning}", sys.stderr))
     told = f"{file} is valid: {_checked(validation)}.\n"
     console.result(told if output_format == "text" else _problems((), output_format))
 
@@ -58,4 +59,4 @@ def _problems(problems: tuple[Problem, ...], output_format: str) -> str:
         from reconciler.formats.markdown import problems_markdown
 
         return problems_markdown(problems)
-    return "".join(f"{problem}\n" for problem in problems)
+    return console.fitted("".join(f"{problem}\n" for problem in problems), sys.stdout)

@@ -145,6 +145,28 @@ def test_lines_are_as_wide_as_the_terminal(folder: Path, columns: int) -> None:
     assert columns - 20 <= widest <= columns
 
 
+@pytest.mark.parametrize("command", ["validate", "plan"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("scopes", "a_field_that_is_not_there"),
+        ("project: p1", "project: p1, credential: {env: NOT_SET_ANYWHERE_AT_ALL}"),
+    ],
+    ids=["problem", "error"],
+)
+def test_what_is_wrong_is_folded_on_a_terminal_only(folder: Path, command: str, change: tuple[str, str]) -> None:
+    (folder / "keys.yaml").write_text(MANIFEST.replace(*change))
+
+    with terminal(folder, command, columns=50) as shell:
+        code = shell.end()
+    piped = run(folder, command)
+
+    assert (code, shell.shown.split()) == (piped.code, (piped.out + piped.err).split())
+    assert max(len(line) for line in shell.shown.splitlines()) <= 50
+    if code:
+        assert max(len(line) for line in (piped.out + piped.err).splitlines()) > 80
+
+
 @pytest.mark.parametrize("arguments", [["plan"], ["scopes"]])
 def test_a_reader_that_goes_away_is_no_traceback(folder: Path, arguments: list[str]) -> None:
     process = subprocess.Popen(
