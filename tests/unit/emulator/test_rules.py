@@ -51,7 +51,7 @@ def test_each_fault_can_be_written_in_json(text: str, rule: Rule) -> None:
     ],
 )
 def test_what_is_wrong_is_said_by_place_and_name(text: str, message: str) -> None:
-    with pytest.raises(ValueError, match="fault|no JSON") as caught:
+    with pytest.raises(ValueError, match=r"fault|no JSON") as caught:
         parse_rules(text)
 
     assert message in str(caught.value)
