@@ -16,7 +16,7 @@ from reconciler.core.document import Document, Path
 from reconciler.core.expiry import parse_expiry
 from reconciler.core.ids import slug
 from reconciler.core.merge import merge
-from reconciler.core.own_files import occupant
+from reconciler.core.own_files import OwnFiles
 from reconciler.core.quoting import quoted
 from reconciler.core.wording import describe
 from reconciler.errors import Position, Problem
@@ -133,6 +133,7 @@ def _no_scopes(document: Document, path: Path) -> Problem:
 
 def _meetings(document: Document, environment: str, keys: Collection[DeclaredKey]) -> Iterator[Problem]:
     """Keys of one environment that would get one id, or overwrite each other's secret."""
+    own_files = OwnFiles(document)
     slugs: dict[str, str] = {}
     sinks: dict[SinkSpec, str] = {}
     for key in keys:
@@ -151,7 +152,7 @@ def _meetings(document: Document, environment: str, keys: Collection[DeclaredKey
             if (variable := bad_variable(sink)) is not None:
                 yield variable_problem(document, place, variable)
             for option, text in sink.options:
-                if option == "path" and (taken := occupant(document, text)):
+                if option == "path" and (taken := own_files.occupant(text)):
                     yield _taken(document, place, text, taken)
             if sink in sinks:
                 yield _same_sink(document.position(place), sink, sinks[sink], key.name)

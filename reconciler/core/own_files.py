@@ -15,19 +15,24 @@ FOLDER = ".reconciler"
 """Beside the manifest: the built-in emulator's database and the journal of unfinished runs. Both may be deleted."""
 
 
-def occupant(document: Document, path: str) -> str:
-    """What is or will be at a sink's path that delivering would spoil, in words; empty where there is nothing."""
-    place = _place(document, path)
-    if place == normpath(str(document.path)):
-        return "the manifest itself"
-    if place in {_place(document, file) for file in _credential_files(document)}:
-        return "the file of a credential"
-    own = _place(document, FOLDER)
-    return "where reconciler keeps its own files" if f"{place}/".startswith(f"{own}/") else ""
+class OwnFiles:
+    """The places of one manifest that are taken; worked out once, and asked for every sink."""
 
+    def __init__(self, document: Document) -> None:
+        self._folder = str(document.path.parent)
+        self._taken = {self._place(file): "the file of a credential" for file in _credential_files(document)}
+        self._taken[normpath(str(document.path))] = "the manifest itself"
+        self._own = f"{self._place(FOLDER)}/"
 
-def _place(document: Document, path: str) -> str:
-    return normpath(join(str(document.path.parent), path))
+    def occupant(self, path: str) -> str:
+        """What is or will be at a sink's path that delivering would spoil, in words; empty where there is nothing."""
+        place = self._place(path)
+        if f"{place}/".startswith(self._own):
+            return "where reconciler keeps its own files"
+        return self._taken.get(place, "")
+
+    def _place(self, path: str) -> str:
+        return normpath(join(self._folder, path))
 
 
 def _credential_files(document: Document) -> Iterator[str]:
