@@ -46,7 +46,7 @@ def test_traces_are_found(parts: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["~/work/keys.yaml", ".github/workflows/ci.yml", "https://example.org/work/", "/v1/project/keys"],
+    ["~/shop/keys.yaml", ".github/workflows/ci.yml", "https://example.org/home-page/", "/v1/project/keys"],
     ids=str,
 )
 def test_other_paths_are_let_alone(text: str) -> None:
