@@ -22,11 +22,12 @@ from benchmarks.processes import COMMAND
 from benchmarks.worlds import manifest
 from reconciler.api import Reconciler, read_manifest, shipped_catalogue
 from reconciler.app.planning import Site
+from reconciler.core.connecting import connection
 from reconciler.core.desired import Connection, Desired
 from reconciler.core.keys import ServerFacts
 from reconciler.core.manifest import Manifest
 from reconciler.core.outcome import Result
-from reconciler.core.resolve import connection, resolve
+from reconciler.core.resolve import resolve
 from reconciler.core.secret import Secret
 from reconciler.edge.appwrite import AppwriteKeys, open_http
 from reconciler.edge.clock import SystemClock

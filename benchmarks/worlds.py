@@ -14,10 +14,11 @@ from functools import cache
 from pathlib import Path
 
 from reconciler.api import read_manifest, shipped_catalogue
+from reconciler.core.connecting import connection
 from reconciler.core.desired import DesiredKey, expires
 from reconciler.core.ids import key_id
 from reconciler.core.keys import KeyState
-from reconciler.core.resolve import connection, resolve
+from reconciler.core.resolve import resolve
 from reconciler.core.scopes import SENSITIVE
 from reconciler.emulator import Emulator
 from reconciler.emulator.profile import server

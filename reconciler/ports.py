@@ -37,7 +37,7 @@ class KeyStore(Protocol):
         ...
 
     async def update(self, key: LiveKey, state: KeyState) -> LiveKey:
-        """Replace name, scopes and expiry; an answer of 500 is judged by reading the key back."""
+        """Replace name, scopes, expiry and description; an answer of 500 is judged by reading the key back."""
         ...
 
     async def touch(self, key: LiveKey) -> None:

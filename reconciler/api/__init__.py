@@ -22,7 +22,8 @@ from reconciler.app import planning
 from reconciler.app.apply import EnvironmentApply, Progress, preflight
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, Site
-from reconciler.core.composition import DeclaredKey
+from reconciler.core.connecting import connection, unset_variables
+from reconciler.core.declared import DeclaredKey
 from reconciler.core.delivery import shared_sinks
 from reconciler.core.desired import At, Desired
 from reconciler.core.guards import Allowances
@@ -30,7 +31,7 @@ from reconciler.core.manifest import Manifest, parse
 from reconciler.core.outcome import Outcome
 from reconciler.core.own_files import FOLDER
 from reconciler.core.quoting import quoted
-from reconciler.core.resolve import connection, resolve, unset_variables
+from reconciler.core.resolve import resolve
 from reconciler.core.times import show_instant
 from reconciler.core.variables import Variables
 from reconciler.edge import documents

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.app.planning import Site
 from reconciler.core.addresses import EMULATOR
+from reconciler.core.connecting import connection
 from reconciler.core.desired import Connection, Desired
-from reconciler.core.ids import Realm
+from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.keys import ServerFacts
 from reconciler.core.manifest import Manifest
 from reconciler.core.own_files import FOLDER
-from reconciler.core.resolve import connection, resolve
+from reconciler.core.resolve import desires_nothing, resolve
 from reconciler.core.scopes import Catalogue
 from reconciler.core.secret import Secret
 from reconciler.edge import credentials, own_folder
@@ -52,6 +53,7 @@ class Wiring:
     clock: Clock
     entropy: random.Random
     stop: asyncio.Event
+    selection: Selection = EVERYTHING
     _servers: dict[str, tuple[httpx.AsyncClient, asyncio.Semaphore]] = field(default_factory=dict)
 
     def sites(self, environments: Iterable[str]) -> tuple[Site, ...]:
@@ -83,11 +85,16 @@ class Wiring:
         )
 
         def desired(facts: ServerFacts) -> Desired:
-            return resolve(self.manifest, found, catalogue=self.catalogue, server_scopes=facts.scopes)
+            return resolve(
+                self.manifest,
+                found,
+                catalogue=self.catalogue,
+                server_scopes=facts.scopes,
+                selection=self.selection,
+            )
 
         own = credential.secret if credential and credential.kind == "project_key" else None
-        realm = Realm(owner=self.manifest.owner, environment=found.environment, project=found.project)
-        empty = Desired(realm=realm, connection=found, keys=())
+        empty = desires_nothing(self.manifest, found, self.selection)
         return Site(store=store, own_secret=own, empty=empty, resolve=desired)
 
     def _server(self, endpoint: str) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:

@@ -17,7 +17,7 @@ from reconciler.app.delivery import Delivery
 from reconciler.app.stopped import AGAIN, Stopped
 from reconciler.core.keys import Live, LiveKey
 from reconciler.core.outcome import EnvironmentOutcome, Result, Status
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Retire, Update
 from reconciler.core.stages import stages
 from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, Rejected, ServerError, SinkError
 from reconciler.ports import Sinks
@@ -124,7 +124,7 @@ class EnvironmentApply:
                 self._live[change.key_id] = await self.delivery.create(change, leftover)
             case Deliver():
                 self._live[change.key_id] = await self.delivery.deliver(change, self._live[change.key_id])
-            case Update():
+            case Update() | Retire():
                 key = self._live[change.key_id]
                 self._live[change.key_id] = await self.delivery.store.update(key, change.after)
             case Delete():

@@ -1,7 +1,7 @@
-"""An environment's keys: the shared ones with the environment's own merged over them (RFC 7396).
+"""An environment's keys: `defaults`, the shared keys and the environment's own, merged over each other (RFC 7396).
 
-What only shows once they are together is found here: what is missing, what null removes in vain, which ids and which
-sinks meet.
+Lists replace, except lists of scopes whose members all begin with + or -: those change what the layers beneath grant.
+What only shows once layers are together is found here: what is missing, and what null removes in vain.
 """
 
 from __future__ import annotations
@@ -10,36 +10,19 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.delivery import bad_variable, filled, sink_of
-from reconciler.core.desired import Expiry, Never, SinkSpec
+from reconciler.core.declared import DeclaredKey, ScopeList, is_relative
+from reconciler.core.delivery import sink_of
+from reconciler.core.desired import Expiry, Never
 from reconciler.core.document import Document, Path
 from reconciler.core.expiry import parse_expiry
 from reconciler.core.ids import slug
+from reconciler.core.meetings import meetings
 from reconciler.core.merge import merge
-from reconciler.core.own_files import OwnFiles
-from reconciler.core.quoting import quoted
 from reconciler.core.wording import describe
 from reconciler.errors import Position, Problem
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredKey:
-    """One key of one environment, composed; sets, globs and placeholders still in it.
-
-    `name` is the key's name in the manifest, `title` the one that Appwrite shows; `scopes_at` and `deliver_at` are
-    the lists' places in the layer that wrote them last.
-    """
-
-    name: str
-    slug: str
-    title: str
-    scopes: tuple[str, ...]
-    scopes_at: Path
-    expiry: Expiry
-    sinks: tuple[SinkSpec, ...]
-    deliver_at: Path
-    allow_sensitive: frozenset[str]
-    position: Position
+Layer = tuple[Path, Mapping[str, Any]]
+"""Where a layer of a key stands, and the fields that it writes."""
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -50,7 +33,10 @@ def mapping(value: Any) -> dict[str, Any]:
 def check_nulls(
     document: Document, path: Path, below: Mapping[str, Any], broken: Collection[Path]
 ) -> Iterator[Problem]:
-    """Each null under a mapping of keys that removes nothing; `below` are the keys of the layer beneath."""
+    """Each null under a mapping of keys that removes nothing; `below` are the keys of the layers beneath.
+
+    What stands under no name there is what `defaults` give every key.
+    """
     keys: Any = document.data
     for step in path:
         keys = mapping(keys).get(str(step))
@@ -59,9 +45,17 @@ def check_nulls(
         if key is None and inherited is None:
             yield _vain_null(document, (*path, name))
         for field, value in mapping(key).items():
-            vain = value is None and mapping(inherited).get(field) is None
-            if vain and (*path, name, field) not in broken:
-                yield _vain_null(document, (*path, name, field))
+            if value is None and (*path, name, field) not in broken:
+                beneath = merge(mapping(document.data.get("defaults")), mapping(inherited))
+                if beneath.get(field) is None:
+                    yield _vain_null(document, (*path, name, field))
+
+
+def check_default_nulls(document: Document) -> Iterator[Problem]:
+    """Each null of `defaults`, which stand over nothing."""
+    for field, value in mapping(mapping(document.data).get("defaults")).items():
+        if value is None:
+            yield _vain_null(document, ("defaults", field))
 
 
 def _vain_null(document: Document, path: Path) -> Problem:
@@ -88,32 +82,58 @@ def compose(document: Document, environment: str, broken: Collection[Path]) -> C
     positions = dict(document.names(("keys",))) | dict(document.names(here))
     keys: list[DeclaredKey] = []
     problems = list(check_nulls(document, here, shared, broken))
-    for name, fields in merge(merge({}, shared), own).items():
-        if not isinstance(fields, dict) or ("keys", name) in broken or (*here, name) in broken:
+    for name in shared | own:
+        places: list[Path] = [("defaults",), ("keys", name), (*here, name)]
+        written = [document.data.get("defaults"), shared.get(name), own.get(name)]
+        if own.get(name, {}) is None or written[1:] == [None, None] or any(place in broken for place in places):
             continue
-        owned = mapping(own.get(name))
-        layers = {field: (*here, name) if field in owned else ("keys", name) for field in fields}
-        if "scopes" not in fields:
-            problems.append(_no_scopes(document, (*here, name) if name in own else ("keys", name)))
-            continue
-        keys.append(_declared(name, fields, layers, positions[name]))
-    problems += _meetings(document, environment, keys)
+        layers: list[Layer] = [
+            (at, fields) for at, fields in zip(places, written, strict=True) if isinstance(fields, dict)
+        ]
+        if all(fields.get("scopes") is None for _, fields in layers):
+            problems.append(_no_scopes(document, layers[-1][0]))
+        else:
+            keys.append(_declared(name, layers, positions[name]))
+    problems += meetings(document, environment, keys)
     return Composition(keys=tuple(keys), problems=tuple(problems))
 
 
-def _declared(name: str, fields: dict[str, Any], layers: Mapping[str, Path], position: Position) -> DeclaredKey:
+def _declared(name: str, layers: list[Layer], position: Position) -> DeclaredKey:
+    fields: dict[str, Any] = {}
+    for _, written in layers:
+        fields = merge(fields, written)
+    scopes, replaced_scopes = _scope_lists(layers)
+    deliver = [(at, written["deliver"]) for at, written in layers if "deliver" in written]
     return DeclaredKey(
         name=name,
         slug=slug(name),
         title=fields.get("name", name),
-        scopes=tuple(fields["scopes"]),
-        scopes_at=(*layers["scopes"], "scopes"),
+        description=fields.get("description", ""),
+        scopes=scopes,
+        replaced_scopes=replaced_scopes,
         expiry=_expiry(fields.get("expire", "never")),
         sinks=tuple(sink_of(sink) for sink in fields.get("deliver", ())),
-        deliver_at=(*layers.get("deliver", ()), "deliver"),
+        replaced_sinks=tuple(sink_of(sink) for _, sinks in deliver[:-1] for sink in sinks or ()),
+        deliver_at=(*deliver[-1][0], "deliver") if deliver else (),
+        adopts=fields.get("id"),
+        renamed_from=fields.get("renamed_from"),
         allow_sensitive=frozenset(fields.get("allow_sensitive", ())),
         position=position,
     )
+
+
+def _scope_lists(layers: list[Layer]) -> tuple[tuple[ScopeList, ...], tuple[ScopeList, ...]]:
+    """The lists that count, and those that an absolute list or null in a higher layer replaced."""
+    counting: tuple[ScopeList, ...] = ()
+    replaced: tuple[ScopeList, ...] = ()
+    for at, written in layers:
+        if "scopes" not in written:
+            continue
+        entries = tuple(written["scopes"] or ())
+        if not is_relative(entries):
+            replaced, counting = counting or replaced, ()
+        counting += (ScopeList(entries=entries, at=(*at, "scopes")),)
+    return counting, replaced
 
 
 def _expiry(text: str) -> Expiry:
@@ -129,58 +149,3 @@ def _no_scopes(document: Document, path: Path) -> Problem:
         message=f'{describe(path)} has no "scopes"',
         hint="list what the key may do; [] is a key that may do nothing",
     )
-
-
-def _meetings(document: Document, environment: str, keys: Collection[DeclaredKey]) -> Iterator[Problem]:
-    """Keys of one environment that would get one id, or overwrite each other's secret."""
-    own_files = OwnFiles(document)
-    slugs: dict[str, str] = {}
-    sinks: dict[SinkSpec, str] = {}
-    for key in keys:
-        other = slugs.setdefault(key.slug, key.name)
-        if other != key.name:
-            yield Problem(
-                position=key.position,
-                message=f"keys {quoted(other)} and {quoted(key.name)} would have the same id",
-                hint="rename one of the two",
-            )
-        for index, written in enumerate(key.sinks):
-            place = (*key.deliver_at, index)
-            # The project is the same for every key of the environment; the id differs where the slug does.
-            known = {"environment": environment, "name": key.name, "project": "project", "id": f"{key.slug}."}
-            sink = filled(written, known.__getitem__, "")
-            if (variable := bad_variable(sink)) is not None:
-                yield variable_problem(document, place, variable)
-            for option, text in sink.options:
-                if option == "path" and (taken := own_files.occupant(text)):
-                    yield _taken(document, place, text, taken)
-            if sink in sinks:
-                yield _same_sink(document.position(place), sink, sinks[sink], key.name)
-            sinks.setdefault(sink, key.name)
-
-
-def variable_problem(document: Document, place: Path, variable: str) -> Problem:
-    """A dotenv variable that is none once its placeholders are filled in."""
-    return Problem(
-        position=document.position(place),
-        message=f"{describe(place)}: {quoted(variable)} cannot be the name of a variable",
-        hint="letters, digits and underscores only: leave placeholders with other characters to the path",
-    )
-
-
-def _taken(document: Document, place: Path, text: str, occupant: str) -> Problem:
-    return Problem(
-        position=document.position(place),
-        message=f"{describe(place)}: {quoted(text)} is {occupant}",
-        hint="give secrets a file of their own, such as secrets/{environment}.env",
-    )
-
-
-def _same_sink(position: Position, sink: SinkSpec, first: str, second: str) -> Problem:
-    place = ", ".join(f"{name} {quoted(value)}" for name, value in sink.options)
-    if first == second:
-        message, hint = f"key {quoted(second)} is delivered to one place twice: {place}", "leave one out"
-    else:
-        message = f"keys {quoted(first)} and {quoted(second)} are delivered to one place: {place}"
-        hint = "give each its own path or variable; {name} in the path stands for the key's name"
-    return Problem(position=position, message=message, hint=hint)

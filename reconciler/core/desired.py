@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.ids import Realm
 from reconciler.core.times import to_milliseconds
 from reconciler.errors import Position
@@ -31,6 +32,12 @@ class After:
 
 
 Expiry = Never | At | After
+
+Prune = Literal["delete", "expire", "report"]
+"""What becomes of keys that are owned and no longer declared."""
+
+DEFAULT_GRACE = timedelta(days=7)
+"""How long a key lives on that is pruned by expiry."""
 
 _TOLERANCE = timedelta(minutes=1)
 
@@ -87,25 +94,46 @@ class SinkSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredKey:
-    """One key as the manifest wants it. `from_globs` are the scopes that only a glob brought in."""
+    """One key as the manifest wants it.
+
+    `adopts` is the id of an existing key that the manifest names, `former_slug` the slug before a rename. `from_globs`
+    are the scopes that only a glob brought in; `lost` says what lists of lower layers held and the replacing ones do
+    not.
+    """
 
     address: str
     slug: str
     name: str
     scopes: frozenset[str]
     expiry: Expiry
+    description: str = ""
     sinks: tuple[SinkSpec, ...] = ()
+    adopts: str | None = None
+    former_slug: str | None = None
     allow_sensitive: frozenset[str] = frozenset()
     from_globs: frozenset[str] = frozenset()
+    lost: tuple[str, ...] = ()
     position: Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """Everything that one environment of a manifest wants; `keys` sorted by address."""
+    """Everything that one environment of a manifest wants; `keys` sorted by address.
+
+    `former` is the realm under the name that the environment had before a rename. `absent` are ids of keys to delete,
+    `ignore` globs over ids of keys that are hidden, `protect` globs over names of keys. The plan is only about what
+    the `selection` admits.
+    """
 
     realm: Realm
     connection: Connection
     keys: tuple[DesiredKey, ...]
+    former: Realm | None = None
     allow_empty: bool = False
+    prune: Prune = "delete"
+    prune_grace: timedelta = DEFAULT_GRACE
+    absent: frozenset[str] = frozenset()
+    ignore: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ()
+    selection: Selection = EVERYTHING
     warnings: tuple[str, ...] = ()

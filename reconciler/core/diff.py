@@ -17,7 +17,7 @@ from reconciler.core.times import show_instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueChange:
-    """A field with one value: `name` or `expire`, as text; `never` for no expiry."""
+    """A field with one value: `name`, `expire` or `description`, as text; `never` for no expiry."""
 
     field: str
     before: str
@@ -42,7 +42,7 @@ def show_expire(expire: datetime | None) -> str:
 
 
 def diff(before: KeyState, after: KeyState) -> tuple[FieldChange, ...]:
-    """The fields that differ, in the order name, scopes, expire."""
+    """The fields that differ, in the order name, scopes, expire, description."""
     found: list[FieldChange] = []
     if before.name != after.name:
         found.append(ValueChange(field="name", before=before.name, after=after.name))
@@ -52,6 +52,8 @@ def diff(before: KeyState, after: KeyState) -> tuple[FieldChange, ...]:
         found.append(_members("scopes", before.scopes - both, after.scopes - both))
     if before.expire != after.expire:
         found.append(ValueChange(field="expire", before=show_expire(before.expire), after=show_expire(after.expire)))
+    if before.description != after.description:
+        found.append(ValueChange(field="description", before=before.description, after=after.description))
     return tuple(found)
 
 

@@ -11,7 +11,8 @@ from typing import assert_never
 
 from reconciler.core.desired import Desired
 from reconciler.core.keys import MAX_KEYS
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Risk, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Risk, Update
+from reconciler.core.risks import is_shortened
 from reconciler.core.scopes import SENSITIVE
 
 DELETES_FROM = 10
@@ -49,16 +50,49 @@ def check(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> tuple[R
 
 def check_destroy(plan: EnvironmentPlan) -> tuple[Refusal, ...]:
     """The guards that hold even where everything is meant to go."""
-    return tuple(
-        Refusal(
-            guard="own-credential",
-            where=change.address,
-            message="this key is, or may be, the credential of this very run; it is never cut short or deleted",
-            hint="run with another credential, such as an organization key",
-        )
-        for change in plan.changes
-        if _has(change, Risk.OWN_CREDENTIAL)
-    )
+    return (*_protected(plan), *_own_credential(plan))
+
+
+def _own_credential(plan: EnvironmentPlan) -> Iterator[Refusal]:
+    for change in plan.changes:
+        if _has(change, Risk.OWN_CREDENTIAL):
+            yield Refusal(
+                guard="own-credential",
+                where=change.address,
+                message="this key is, or may be, the credential of this very run; it is never cut short or deleted",
+                hint="run with another credential, such as an organization key",
+            )
+
+
+def _protected(plan: EnvironmentPlan) -> Iterator[Refusal]:
+    protected = frozenset(plan.protected)
+    for change in plan.changes:
+        if change.address in protected and (what := _takes(change)):
+            yield Refusal(
+                guard="protect",
+                where=change.address,
+                message=f"`protect` names this key, and it would {what}",
+                hint="take the key out of `protect` first, in a commit of its own",
+            )
+
+
+def _takes(change: Change) -> str:
+    """What a change takes from a key that is protected, in words; empty where it takes nothing."""
+    match change:
+        case Create():
+            return ""
+        case Delete():
+            return "be deleted"
+        case (
+            Update(before=before, after=after)
+            | Deliver(before=before, after=after)
+            | Retire(before=before, after=after)
+        ):
+            if removed := before.scopes - after.scopes:
+                return f"lose {', '.join(sorted(removed))}"
+            return "end earlier" if is_shortened(before, after) else ""
+        case _:
+            assert_never(change)
 
 
 def check_limit(plans: Iterable[EnvironmentPlan]) -> Iterator[Refusal]:
@@ -85,31 +119,40 @@ def _has(change: Change, risk: Risk) -> bool:
 
 
 def _empty(desired: Desired, plan: EnvironmentPlan) -> Iterator[Refusal]:
-    if plan.owned_count and not desired.keys and not desired.allow_empty:
+    if plan.managed_count and not plan.declared_count and not desired.allow_empty and _ending(plan):
         yield Refusal(
             guard="empty",
             where=plan.environment,
-            message=f"the manifest declares no key here, so every owned key ({plan.owned_count}) would be deleted",
+            message=f"the manifest declares no key here, so every key of its own would go: {_ending(plan)}",
             hint="write `allow_empty: true` in the environment if that is meant",
         )
 
 
 def _deletes(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
-    deletes = sum(isinstance(change, Delete) for change in plan.changes)
-    too_many = plan.owned_count >= DELETES_FROM and deletes > DELETES_SHARE * plan.owned_count
+    deletes = _ending(plan)
+    too_many = plan.managed_count >= DELETES_FROM and deletes > DELETES_SHARE * plan.managed_count
     if too_many and deletes > allow.deletes:
         yield Refusal(
             guard="deletes",
             where=plan.environment,
-            message=f"{deletes} of {plan.owned_count} owned keys would be deleted, more than {DELETES_SHARE:.0%}",
+            message=f"{deletes} of this manifest's {plan.managed_count} keys would go, more than {DELETES_SHARE:.0%}",
             hint=f"pass --allow-deletes {deletes} if that is meant",
         )
+
+
+def _ending(plan: EnvironmentPlan) -> int:
+    """How many keys the plan ends; one that expired has ended already."""
+    return sum(isinstance(change, Retire) or _is_live_delete(change) for change in plan.changes)
+
+
+def _is_live_delete(change: Change) -> bool:
+    return isinstance(change, Delete) and not change.expired
 
 
 def _sensitive(desired: Desired) -> Iterator[Refusal]:
     for key in desired.keys:
         missing = sorted((key.scopes & SENSITIVE) - key.allow_sensitive)
-        if missing:
+        if missing and desired.selection.admits(key.address):
             yield Refusal(
                 guard="sensitive",
                 where=key.address,
@@ -137,7 +180,7 @@ def _ends(change: Change) -> bool:
             return not expired
         case Create():
             return False
-        case Update() | Deliver():
+        case Update() | Deliver() | Retire():
             return _has(change, Risk.EXPIRES_NOW)
         case _:
             assert_never(change)

@@ -73,6 +73,11 @@ def next_id(key_id: str) -> str:
     return f"{match[1]}.{match[2]}.g{_base36(int(match[3], 36) + 1)}"
 
 
+def slug_of(key_id: str) -> str:
+    """The part of a generated id that stands for slug and realm: everything before the generation."""
+    return key_id.rpartition(".")[0]
+
+
 def owned(realm: Realm, key_id: str) -> OwnedId | None:
     """What an id says when it carries this realm's mark, else None: such a key is never touched."""
     match = _ID.fullmatch(key_id)

@@ -1,11 +1,13 @@
 """Keys as a server holds them, and what is known of the server itself.
 
-Only name, scopes and expiry are ever compared: Appwrite moves `$updatedAt` when a key is used, so it says
-nothing. Scopes compare as sets and times as instants; `""`, null and absent all mean never.
+Only name, scopes, expiry and (where the server keeps one) description are ever compared: Appwrite moves `$updatedAt`
+when a key is used, so it says nothing. Scopes compare as sets and times as instants; `""`, null and absent all mean
+never.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,11 +21,14 @@ MAX_KEYS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyState:
-    """The part of a key that a manifest declares; `expire` None means never."""
+    """The part of a key that a manifest declares; `expire` None means never, `description` is empty for none, and on
+    servers that keep none.
+    """
 
     name: str
     scopes: frozenset[str]
     expire: datetime | None
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +49,9 @@ class LiveKey:
     @property
     def state(self) -> KeyState:
         """What is compared with the manifest."""
-        return KeyState(name=self.name, scopes=frozenset(self.scopes), expire=self.expire)
+        return KeyState(
+            name=self.name, scopes=frozenset(self.scopes), expire=self.expire, description=self.description or ""
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +77,18 @@ class ServerFacts:
         """Servers before 2.0 may keep an old project cache until the next write; an unknown version
         counts.
         """
-        major = (self.version or "").split(".")[0]
-        return not major.isdigit() or int(major) < 2
+        return self._release < (2, 0)
+
+    @property
+    def keeps_descriptions(self) -> bool:
+        """Servers from 2.6 on keep a key's description; older ones drop it without a word."""
+        return self._release >= (2, 6)
+
+    @property
+    def _release(self) -> tuple[int, int]:
+        """Major and minor number of the version; (0, 0) where it is not known."""
+        match = re.match(r"(\d+)\.(\d+)", self.version or "")
+        return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

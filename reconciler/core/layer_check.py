@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 from unicodedata import category
 
+from reconciler.core import probation, retiring
 from reconciler.core.document import Document, Path
 from reconciler.core.expiry import parse_expiry
-from reconciler.core.probation import SUFFIX
 from reconciler.core.quoting import one_of, quoted
 from reconciler.core.scopes import Fault
 from reconciler.core.suggest import did_you_mean
 from reconciler.core.templates import PLACEHOLDERS, unknown_placeholders
 from reconciler.core.wording import describe
 from reconciler.errors import Problem
+
+_SUFFIXES = {
+    probation.SUFFIX: "whose secret is not delivered yet",
+    retiring.SUFFIX: "that are to end",
+}
 
 Judge = Callable[[str], Fault | None]
 """Says why a scope or glob grants nothing, None where it grants something or nobody can tell yet."""
@@ -32,6 +37,8 @@ class LayerCheck:
 
     def key(self, path: Path, key: dict[str, Any]) -> Iterator[Problem]:
         """Every problem of one written key."""
+        if path == ("defaults",):
+            yield from self._defaults(key)
         for field, check in (("name", self._name), ("expire", self._expire)):
             if key.get(field) and (*path, field) not in self.broken:
                 yield from check((*path, field), key[field])
@@ -43,13 +50,42 @@ class LayerCheck:
 
     def scopes(self, path: Path, entries: Any) -> Iterator[Problem]:
         """Every problem of a list of scopes."""
+        if isinstance(entries, list) and path not in self.broken:
+            yield from self._relative(path, [entry for entry in entries if isinstance(entry, str)])
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             fault = self._fault(entry) if isinstance(entry, str) else None
             if fault is not None and (*path, index) not in self.broken:
                 position = self.document.position((*path, index))
                 yield Problem(position=position, message=fault.message, hint=fault.hint)
 
-    def _fault(self, entry: str) -> Fault | None:
+    def _relative(self, path: Path, entries: list[str]) -> Iterator[Problem]:
+        """A list is relative as a whole or not at all, and does not take back what it adds."""
+        signed = [entry for entry in entries if entry[:1] in {"+", "-"}]
+        if signed and len(signed) < len(entries):
+            yield Problem(
+                position=self.document.value_position(path),
+                message=f"{describe(path)} has entries with and without + or -",
+                hint="begin each entry with + or - to change what lower layers grant, or none to replace it",
+            )
+        for entry in signed:
+            if entry[0] == "-" and f"+{entry[1:]}" in signed:
+                yield Problem(
+                    position=self.document.value_position(path),
+                    message=f"{describe(path)} both adds and takes away {quoted(entry[1:])}",
+                    hint="leave out one of the two",
+                )
+
+    def _defaults(self, key: dict[str, Any]) -> Iterator[Problem]:
+        for field in ("id", "renamed_from"):
+            if key.get(field) is not None:
+                yield Problem(
+                    position=self.document.position(("defaults", field)),
+                    message=f"defaults have {quoted(field)}, which belongs to one key",
+                    hint="write it in that key",
+                )
+
+    def _fault(self, written: str) -> Fault | None:
+        entry = written[written[:1] in {"+", "-"} :]
         if not entry.startswith("@"):
             return self.judge(entry)
         if entry[1:] in self.sets:
@@ -64,12 +100,13 @@ class LayerCheck:
                 message=f"{describe(path)} holds a control character: {quoted(name)}",
                 hint="write a name that fits on one line of any list",
             )
-        if name.endswith(SUFFIX):
-            yield Problem(
-                position=self.document.value_position(path),
-                message=f'{describe(path)} ends in "{SUFFIX}"',
-                hint="reconciler itself marks keys so whose secret is not delivered yet",
-            )
+        for suffix, meaning in _SUFFIXES.items():
+            if name.endswith(suffix):
+                yield Problem(
+                    position=self.document.value_position(path),
+                    message=f'{describe(path)} ends in "{suffix}"',
+                    hint=f"reconciler itself marks keys so {meaning}",
+                )
 
     def _expire(self, path: Path, text: str) -> Iterator[Problem]:
         try:

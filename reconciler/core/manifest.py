@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import PurePath
 from typing import Any
 
 from reconciler.core.addresses import COMPLAINTS
-from reconciler.core.composition import DeclaredKey, check_nulls, compose, mapping
-from reconciler.core.desired import CredentialSpec
+from reconciler.core.composition import check_default_nulls, check_nulls, compose, mapping
+from reconciler.core.declared import DeclaredKey
+from reconciler.core.desired import DEFAULT_GRACE, CredentialSpec, Prune
 from reconciler.core.document import Document, Path
+from reconciler.core.environment_check import check_environments
 from reconciler.core.layer_check import Judge, LayerCheck
 from reconciler.core.schema_check import violations
 from reconciler.core.scopes import Catalogue, Fault, Vocabulary
+from reconciler.core.times import parse_duration
 from reconciler.core.variables import is_malformed, mentions
 from reconciler.core.wording import describe, violation_problems
 from reconciler.errors import ManifestError, Position, Problem
@@ -35,6 +39,13 @@ class Environment:
     organization: str | None
     credential: CredentialSpec | None
     allow_empty: bool
+    prune: Prune
+    prune_grace: timedelta
+    absent: tuple[str, ...]
+    ignore: tuple[str, ...]
+    protect: tuple[str, ...]
+    extra_scopes: frozenset[str]
+    renamed_from: str | None
     keys: tuple[DeclaredKey, ...]
     position: Position
 
@@ -71,17 +82,24 @@ def parse(document: Document, schema: Mapping[str, Any], catalogue: Catalogue | 
         problems += violation_problems(document, error)
         broken |= {error.path[:length] for length in range(len(error.path) + 1)}
         broken |= {(*error.path, name) for name in error.unknown_fields}
-    manifest, more = _assemble(document, broken, _judge(catalogue))
+    manifest, more = _assemble(document, broken, _judge(catalogue, _extra_scopes(document)))
     problems += more
     if problems or manifest is None:
         raise ManifestError(dict.fromkeys(problems))
     return manifest
 
 
-def _judge(catalogue: Catalogue | None) -> Judge:
+def _extra_scopes(document: Document) -> frozenset[str]:
+    """What any environment admits: shared layers are judged before it is known which environments use them."""
+    environments = mapping(mapping(document.data).get("environments")).values()
+    written = (mapping(fields).get("extra_scopes") for fields in environments)
+    return frozenset(scope for each in written if isinstance(each, list) for scope in each if isinstance(scope, str))
+
+
+def _judge(catalogue: Catalogue | None, extra: frozenset[str]) -> Judge:
     if catalogue is None:
         return lambda _entry: None
-    vocabulary = Vocabulary(catalogue=catalogue)
+    vocabulary = Vocabulary(catalogue=catalogue, extra=extra)
 
     @cache
     def judge(entry: str) -> Fault | None:
@@ -100,7 +118,9 @@ def _assemble(document: Document, broken: Collection[Path], judge: Judge) -> tup
         problems += layer.scopes(("scope_sets", name), entries)
     for path, key in _layers(data):
         problems += layer.key(path, key)
+    problems += check_default_nulls(document)
     problems += check_nulls(document, ("keys",), {}, broken)
+    problems += check_environments(document, broken)
     environments: dict[str, Environment] = {}
     positions = dict(document.names(("environments",)))
     for name, fields in written.items():
@@ -126,13 +146,22 @@ def _environment(fields: Mapping[str, Any], keys: tuple[DeclaredKey, ...], posit
         organization=fields.get("organization"),
         credential=credential,
         allow_empty=fields.get("allow_empty", False),
+        prune=fields.get("prune", "delete"),
+        prune_grace=parse_duration(fields["prune_grace"]) if "prune_grace" in fields else DEFAULT_GRACE,
+        absent=tuple(fields.get("absent", ())),
+        ignore=tuple(fields.get("ignore", ())),
+        protect=tuple(fields.get("protect", ())),
+        extra_scopes=frozenset(fields.get("extra_scopes", ())),
+        renamed_from=fields.get("renamed_from"),
         keys=keys,
         position=position,
     )
 
 
 def _layers(data: Mapping[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every key as each layer writes it."""
+    """Every key as each layer writes it, `defaults` among them."""
+    if isinstance(data.get("defaults"), dict):
+        yield ("defaults",), data["defaults"]
     layers: list[tuple[Path, Any]] = [(("keys",), data.get("keys"))]
     for name, fields in mapping(data.get("environments")).items():
         layers.append((("environments", name, "keys"), mapping(fields).get("keys")))

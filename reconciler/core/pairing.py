@@ -1,41 +1,110 @@
 """Live keys sorted by what this manifest may do with them.
 
-Only keys whose id carries the realm's mark are owned; every other one is unmanaged: listed, never touched.
-Of several generations of one slug the newest is the key; older ones are superseded.
+Only keys whose id carries the realm's mark are owned, and only those and the ones that the manifest names by id may
+ever be touched; every other one is unmanaged: listed, never touched. Of several generations of one slug the newest is
+the key; older ones are superseded, and so are those made under the environment's former name. Ignored keys are hidden
+from everything else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from reconciler.core.ids import Realm, owned
+from reconciler.core.desired import Desired, DesiredKey
+from reconciler.core.globs import first_match
+from reconciler.core.ids import OwnedId, owned
 from reconciler.core.keys import LiveKey
+from reconciler.core.quoting import quoted
+from reconciler.errors import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
-    """`newest` holds one owned key for each slug."""
+    """`newest` holds one owned key for each slug, `adopted` the keys that declared ones name, by id."""
 
     newest: dict[str, LiveKey]
     superseded: tuple[LiveKey, ...]
+    adopted: dict[str, LiveKey]
+    absent: tuple[LiveKey, ...]
+    ignored: tuple[LiveKey, ...]
     unmanaged: tuple[LiveKey, ...]
 
+    @property
+    def managed(self) -> tuple[LiveKey, ...]:
+        """Every key that the manifest may change or delete."""
+        return (*self.newest.values(), *self.superseded, *self.adopted.values(), *self.absent)
 
-def pair(realm: Realm, keys: Iterable[LiveKey]) -> Pairing:
+
+def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
     """Sort keys, whatever their order."""
-    generations: dict[str, list[tuple[int, LiveKey]]] = {}
+    named = {key.adopts for key in desired.keys if key.adopts}
+    adopted: dict[str, LiveKey] = {}
+    generations: dict[str, list[tuple[tuple[bool, int], LiveKey]]] = {}
+    absent: list[LiveKey] = []
+    ignored: list[LiveKey] = []
     unmanaged: list[LiveKey] = []
     for key in keys:
-        mark = owned(realm, key.id)
-        if mark is None:
-            unmanaged.append(key)
+        if key.id in named:
+            adopted[key.id] = key
+        elif key.id in desired.absent:
+            absent.append(key)
+        elif desired.ignore and first_match(desired.ignore, key.id) is not None:
+            ignored.append(key)
+        elif (mark := _mark(desired, key)) is not None:
+            current, found = mark
+            generations.setdefault(found.slug, []).append(((current, found.generation), key))
         else:
-            generations.setdefault(mark.slug, []).append((mark.generation, key))
+            unmanaged.append(key)
     for each in generations.values():
         each.sort(key=lambda generation: generation[0])
     return Pairing(
         newest={slug: each[-1][1] for slug, each in generations.items()},
         superseded=tuple(key for each in generations.values() for _, key in each[:-1]),
-        unmanaged=tuple(sorted(unmanaged, key=lambda key: key.id)),
+        adopted=adopted,
+        absent=_by_id(absent),
+        ignored=_by_id(ignored),
+        unmanaged=_by_id(unmanaged),
+    )
+
+
+def _mark(desired: Desired, key: LiveKey) -> tuple[bool, OwnedId] | None:
+    """What an owned key's id says, and whether it carries the environment's own name and not its former one."""
+    if (found := owned(desired.realm, key.id)) is not None:
+        return True, found
+    if desired.former is not None and (found := owned(desired.former, key.id)) is not None:
+        return False, found
+    return None
+
+
+def _by_id(keys: Iterable[LiveKey]) -> tuple[LiveKey, ...]:
+    return tuple(sorted(keys, key=lambda key: key.id))
+
+
+def pairing_problems(desired: Desired, pairing: Pairing) -> Iterator[Problem]:
+    """What is declared and cannot be, as the live keys are: adopted and not there, or hidden by `ignore`."""
+    declared: dict[str, DesiredKey] = {}
+    for key in desired.keys:
+        declared[key.slug] = key
+        if key.former_slug:
+            declared.setdefault(key.former_slug, key)
+        if key.adopts and key.adopts not in pairing.adopted:
+            yield Problem(
+                position=key.position,
+                message=f"{key.address} adopts the key {quoted(key.adopts)}, which project "
+                f"{quoted(desired.realm.project)} does not have",
+                hint="correct `id`, or leave it out to have the key made",
+            )
+    for live in pairing.ignored:
+        mark = _mark(desired, live)
+        if mark is not None and mark[1].slug in declared:
+            yield ignored_problem(declared[mark[1].slug], live.id)
+
+
+def ignored_problem(key: DesiredKey, key_id: str) -> Problem:
+    """A declared key whose live key the environment is to ignore."""
+    return Problem(
+        position=key.position,
+        message=f"{key.address} is declared, and `ignore` hides its key {quoted(key_id)}",
+        hint="make the glob narrower, or leave the key out here",
     )

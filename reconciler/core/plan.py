@@ -27,7 +27,11 @@ class Reason(StrEnum):
     FIELDS_DIFFER = "live differs from the manifest"
     UNDECLARED = "owned by this manifest, and no longer declared"
     SUPERSEDED = "an older generation of a key that has a newer one"
+    ABSENT = "named under absent"
+    PRUNED = "owned by this manifest, and no longer declared: it ends after the time that prune_grace gives"
     DESTROY = "destroy deletes every owned key"
+    ENDING = "no longer declared; it ends by itself, and is deleted then"
+    REPORTED = "no longer declared; prune: report leaves it"
     EQUAL = "live equals the manifest"
 
 
@@ -67,6 +71,7 @@ class Create:
     reason: Reason
     marks: tuple[Mark, ...] = ()
     from_globs: frozenset[str] = frozenset()
+    lost: tuple[str, ...] = ()
     leftover: str | None = None
 
 
@@ -82,11 +87,12 @@ class Deliver:
     reason: Reason
     marks: tuple[Mark, ...] = ()
     from_globs: frozenset[str] = frozenset()
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Replace name, scopes and expiry of a live key; its secret stays."""
+    """Replace name, scopes, expiry and description of a live key; its secret stays."""
 
     address: str
     key_id: str
@@ -95,11 +101,26 @@ class Update:
     reason: Reason
     marks: tuple[Mark, ...] = ()
     from_globs: frozenset[str] = frozenset()
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retire:
+    """Let a live key end at `after.expire`, under a name that says so; until then this can be taken back."""
+
+    address: str
+    key_id: str
+    before: KeyState
+    after: KeyState
+    reason: Reason
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Delete an owned key; `expired` when it no longer authenticates anyway."""
+    """Delete a key that is owned, or that the manifest names under `absent`; `expired` when it no longer authenticates
+    anyway.
+    """
 
     address: str
     key_id: str
@@ -111,7 +132,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchanged:
-    """A key that is as declared."""
+    """A key that stays as it is: `reason` says whether it is as declared, or left although it is not declared."""
 
     address: str
     key_id: str
@@ -119,13 +140,13 @@ class Unchanged:
     reason: Reason = Reason.EQUAL
 
 
-Change = Create | Deliver | Update | Delete
+Change = Create | Deliver | Update | Retire | Delete
 Entry = Change | Unchanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmanaged:
-    """A live key without this manifest's mark: shown, never touched."""
+    """A live key that is shown and never touched: without this manifest's mark, or ignored."""
 
     id: str
     name: str
@@ -133,16 +154,25 @@ class Unmanaged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentPlan:
-    """One environment's changes, by address, and the counts that guards judge by."""
+    """One environment's changes, by address, and the counts that guards judge by.
+
+    `live` is a fingerprint of the keys that the plan speaks of, as they were. `protected` are the addresses that
+    `protect` names, `managed_count` the live keys that are owned or named by id.
+    """
 
     environment: str
+    owner: str
     endpoint: str
     project: str
     now: datetime
+    live: str
     changes: tuple[Change, ...]
     unchanged: tuple[Unchanged, ...]
     unmanaged: tuple[Unmanaged, ...]
-    owned_count: int
+    ignored: tuple[Unmanaged, ...]
+    protected: tuple[str, ...]
+    declared_count: int
+    managed_count: int
     live_count: int
     warnings: tuple[str, ...] = ()
 
@@ -175,6 +205,8 @@ def _states(change: Change) -> tuple[object, ...]:
             return before, after, sinks
         case Update(before=before, after=after):
             return before, after
+        case Retire(before=before, after=after):  # the end counts from another now each time
+            return before, after.name, after.scopes
         case Delete(before=before):
             return (before,)
         case _:

@@ -1,206 +1,176 @@
 """The plan as a pure function of (desired, live, what the sinks hold): same inputs, same plan, in whatever
 order they come.
 
-A sink is looked at only where the server shows the key's secret; elsewhere nothing can be said of it.
+Every live key is paired with what is declared before anything is left out, so that a key outside of the selection is
+never taken for one that is no longer declared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
-from reconciler.core import risks
-from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires, settled
-from reconciler.core.ids import key_id, next_id
-from reconciler.core.keys import MAX_KEYS, KeyState, Live, LiveKey
-from reconciler.core.pairing import Pairing, pair
+from reconciler.core.changes import Held, create, is_lost, is_past, reconcile
+from reconciler.core.desired import Desired, DesiredKey
+from reconciler.core.fingerprint import fingerprint
+from reconciler.core.globs import first_match
+from reconciler.core.keys import MAX_KEYS, Live, LiveKey
+from reconciler.core.pairing import Pairing, pair, pairing_problems
 from reconciler.core.plan import (
     Change,
     Create,
-    Delete,
-    Deliver,
+    Entry,
     EnvironmentPlan,
-    Mark,
     Reason,
     Unchanged,
     Unmanaged,
-    Update,
 )
-from reconciler.core.probation import can_be_delivered, is_on_probation
-from reconciler.core.secret import Secret
+from reconciler.core.probation import is_on_probation
+from reconciler.core.pruning import delete, pruned
 from reconciler.core.times import show_instant
+from reconciler.errors import ManifestError
 
-Held = Mapping[SinkSpec, Secret | None]
 _NEAR_LIMIT = MAX_KEYS * 9 // 10
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """A plan in the making; takes in what the selection admits."""
+
+    desired: Desired
+    live: Live
+    hides_secrets: bool = False
+    changes: list[Change] = field(default_factory=list)
+    unchanged: list[Unchanged] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            if not self.desired.selection.admits(entry.address):
+                continue
+            if isinstance(entry, Unchanged):
+                self.unchanged.append(entry)
+            else:
+                self.changes.append(entry)
 
 
 def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPlan:
     """What makes the live keys of one environment as declared. `held` leaves out sinks that cannot be read: they are to
-    be written again, so that apply says what is wrong with them.
+    be written again, so that apply says what is wrong with them. Raises ManifestError where what is declared cannot be,
+    as the live keys are.
     """
-    pairing = pair(desired.realm, live.keys)
+    pairing = pair(desired, live.keys)
+    if problems := tuple(pairing_problems(desired, pairing)):
+        raise ManifestError(problems)
+    draft = _Draft(
+        desired=desired,
+        live=live,
+        hides_secrets=any(key.secret is None for key in live.keys),
+        warnings=list(desired.warnings),
+    )
     undeclared = dict(pairing.newest)
-    changes: list[Change] = []
-    unchanged: list[Unchanged] = []
-    warnings: list[str] = list(desired.warnings)
-    hidden = any(key.secret is None for key in live.keys)
-    for key in sorted(desired.keys, key=lambda key: key.address):
-        match = undeclared.pop(key.slug, None)
-        if _is_past(key, live.now) and (match is None or is_on_probation(match)):
-            warnings.append(f"{key.address} is not created: its expire is in the past")
-            changes += [_delete(desired, match, live, Reason.ABANDONED)] if match else []
-            continue
-        if match is not None and _is_lost(key, match, live.now):
-            changes.append(_delete(desired, match, live, Reason.SUPERSEDED))
-            entry: Change | Unchanged = _create(desired, key, live, held, match.id)
-        elif match is not None:
-            entry = _reconcile(key, match, live, held)
-        else:
-            entry = _create(desired, key, live, held)
-        warnings += _warnings(key, match, entry, live, hidden=hidden)
-        if isinstance(entry, Unchanged):
-            unchanged.append(entry)
-        else:
-            changes.append(entry)
-    changes += [_delete(desired, key, live, Reason.UNDECLARED) for key in undeclared.values()]
-    changes += [_delete(desired, key, live, Reason.SUPERSEDED) for key in pairing.superseded]
-    return _plan(desired, live, pairing, changes, unchanged, warnings)
+    for key in _kept_by_server(draft):
+        match = _match(key, pairing, undeclared, draft)
+        if desired.selection.admits(key.address):
+            _plan_key(key, match, draft, held)
+    draft.add(pruned(desired, key, live) for key in undeclared.values())
+    draft.add(delete(desired, key, live, Reason.SUPERSEDED) for key in pairing.superseded)
+    draft.add(delete(desired, key, live, Reason.ABSENT) for key in pairing.absent)
+    return _finished(draft, pairing)
 
 
 def plan_destroy(desired: Desired, live: Live) -> EnvironmentPlan:
     """What deletes every owned key of one environment, declared or not."""
-    pairing = pair(desired.realm, live.keys)
+    pairing = pair(desired, live.keys)
+    draft = _Draft(desired=desired, live=live)
     owned = (*pairing.newest.values(), *pairing.superseded)
-    changes: list[Change] = [_delete(desired, key, live, Reason.DESTROY) for key in owned]
-    return _plan(desired, live, pairing, changes, [], [])
+    draft.add(delete(desired, key, live, Reason.DESTROY) for key in owned)
+    return _finished(draft, pairing)
 
 
-def _plan(
-    desired: Desired,
-    live: Live,
-    pairing: Pairing,
-    changes: list[Change],
-    unchanged: list[Unchanged],
-    warnings: list[str],
-) -> EnvironmentPlan:
+def _match(key: DesiredKey, pairing: Pairing, undeclared: dict[str, LiveKey], draft: _Draft) -> LiveKey | None:
+    """The live key of a declared one, which is then no longer undeclared."""
+    generated = undeclared.pop(key.slug, None)
+    if key.adopts:
+        if generated is not None:
+            draft.warnings.append(
+                f"{key.address} adopts {key.adopts}, and {generated.id} is its key too: leave `id` out, "
+                "or name the one that is to go under `absent`"
+            )
+        return pairing.adopted.get(key.adopts)
+    if generated is None and key.former_slug:
+        return undeclared.pop(key.former_slug, None)
+    return generated
+
+
+def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held) -> None:
+    desired, live = draft.desired, draft.live
+    if is_past(key, live.now) and (match is None or is_on_probation(match)):
+        draft.warnings.append(f"{key.address} is not created: its expire is in the past")
+        draft.add([delete(desired, match, live, Reason.ABANDONED)] if match else [])
+        return
+    entry: Entry
+    if match is not None and is_lost(key, match, live.now):
+        draft.add([delete(desired, match, live, Reason.SUPERSEDED)])
+        entry = create(desired, key, live, held, match.id)
+    elif match is not None:
+        entry = reconcile(key, match, live, held)
+    else:
+        entry = create(desired, key, live, held)
+    draft.add([entry])
+    draft.warnings += _warnings(key, match, entry, draft)
+
+
+def _warnings(key: DesiredKey, match: LiveKey | None, entry: Entry, draft: _Draft) -> list[str]:
+    expire = match.expire if match and isinstance(entry, Unchanged) else None
+    if expire is not None and expire <= draft.live.now:
+        return [f"{key.address} expired at {show_instant(expire)} and is left so"]
+    if isinstance(entry, Create) and not key.sinks and draft.hides_secrets:
+        return [f"{key.address} has no sink, and this server never shows a secret again: declare deliver"]
+    return []
+
+
+def _kept_by_server(draft: _Draft) -> list[DesiredKey]:
+    """The declared keys by address; without their descriptions, and with a warning, where the server keeps none."""
+    keys = sorted(draft.desired.keys, key=lambda key: key.address)
+    described = [key.address for key in keys if key.description]
+    live = draft.live
+    if not described or live.facts.keeps_descriptions or any(key.description for key in live.keys):
+        return keys
+    more = f" and {len(described) - 1} more" if len(described) > 1 else ""
+    draft.warnings.append(
+        f"this server keeps no descriptions (Appwrite does from 2.6 on): left out of {described[0]}{more}"
+    )
+    return [replace(key, description="") for key in keys]
+
+
+def _finished(draft: _Draft, pairing: Pairing) -> EnvironmentPlan:
+    desired, live = draft.desired, draft.live
     if len(live.keys) >= _NEAR_LIMIT:
-        warnings.append(f"the project has {len(live.keys)} keys; only its first {MAX_KEYS} can be used")
+        draft.warnings.append(f"the project has {len(live.keys)} keys; only its first {MAX_KEYS} can be used")
     return EnvironmentPlan(
         environment=desired.connection.environment,
+        owner=desired.realm.owner,
         endpoint=desired.connection.endpoint,
         project=desired.connection.project,
         now=live.now,
-        changes=tuple(sorted(changes, key=lambda change: (change.address, change.key_id))),
-        unchanged=tuple(unchanged),
+        live=fingerprint(pairing.managed),
+        changes=tuple(sorted(draft.changes, key=lambda change: (change.address, change.key_id))),
+        unchanged=tuple(sorted(draft.unchanged, key=lambda entry: (entry.address, entry.key_id))),
         unmanaged=tuple(Unmanaged(id=key.id, name=key.name) for key in pairing.unmanaged),
-        owned_count=len(pairing.newest) + len(pairing.superseded),
+        ignored=tuple(Unmanaged(id=key.id, name=key.name) for key in pairing.ignored),
+        protected=_protected(draft),
+        declared_count=len(desired.keys),
+        managed_count=len(pairing.managed),
         live_count=len(live.keys),
-        warnings=tuple(warnings),
+        warnings=tuple(draft.warnings),
     )
 
 
-def _is_past(key: DesiredKey, now: datetime) -> bool:
-    expire = expires(key.expiry, now)
-    return expire is not None and expire <= now
-
-
-def _create(desired: Desired, key: DesiredKey, live: Live, held: Held, leftover: str | None = None) -> Create:
-    occupied = tuple(sink for sink in key.sinks if held.get(sink) is not None)
-    return Create(
-        address=key.address,
-        key_id=next_id(leftover) if leftover else key_id(desired.realm, key.slug),
-        after=KeyState(name=key.name, scopes=key.scopes, expire=expires(key.expiry, live.now)),
-        expiry=key.expiry,
-        sinks=key.sinks,
-        reason=Reason.UNFINISHED if leftover else Reason.DECLARED,
-        marks=(*risks.of_scopes(key.scopes), *risks.of_sinks(occupied)),
-        from_globs=key.from_globs,
-        leftover=leftover,
-    )
-
-
-def _is_lost(key: DesiredKey, match: LiveKey, now: datetime) -> bool:
-    """Whether a run made the key and nobody can deliver it any more.
-
-    It is made again under the next generation's id: a deletion that comes late then hits nobody.
-    """
-    return is_on_probation(match) and bool(key.sinks) and not can_be_delivered(match, now)
-
-
-def _reconcile(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Update | Deliver | Unchanged:
-    before, after = match.state, _wanted(key, match)
-    on_probation = is_on_probation(match)
-    sinks = key.sinks if on_probation else _lacking(key.sinks, match, after, live.now, held)
-    if not sinks and before == after:
-        return Unchanged(address=key.address, key_id=match.id, state=before)
-    marks = _change_marks(match, after, live, on_probation=on_probation)
-    from_globs = key.from_globs - before.scopes
-    if not sinks and not on_probation:
-        return Update(
-            address=key.address,
-            key_id=match.id,
-            before=before,
-            after=after,
-            reason=Reason.FIELDS_DIFFER,
-            marks=marks,
-            from_globs=from_globs,
-        )
-    replaced = tuple(sink for sink in sinks if held.get(sink) not in (None, match.secret))
-    reason = Reason.SINK_DIFFERS if all(sink in held for sink in sinks) else Reason.SINK_UNREADABLE
-    return Deliver(
-        address=key.address,
-        key_id=match.id,
-        before=before,
-        after=after,
-        sinks=sinks,
-        reason=Reason.UNDELIVERED if on_probation else reason,
-        marks=(*marks, *risks.of_sinks(replaced)),
-        from_globs=from_globs,
-    )
-
-
-def _wanted(key: DesiredKey, match: LiveKey) -> KeyState:
-    return KeyState(name=key.name, scopes=key.scopes, expire=settled(key.expiry, match.created, match.expire))
-
-
-def _lacking(
-    sinks: tuple[SinkSpec, ...], match: LiveKey, after: KeyState, now: datetime, held: Held
-) -> tuple[SinkSpec, ...]:
-    """Sinks that do not hold the secret of a key that still works, or that cannot be read."""
-    if match.secret is None or (after.expire is not None and after.expire <= now):
+def _protected(draft: _Draft) -> tuple[str, ...]:
+    """The addresses of the plan whose name a glob of `protect` matches."""
+    globs = draft.desired.protect
+    if not globs:
         return ()
-    return tuple(sink for sink in sinks if held.get(sink) != match.secret)
-
-
-def _change_marks(match: LiveKey, after: KeyState, live: Live, *, on_probation: bool) -> tuple[Mark, ...]:
-    before = match.state
-    shorter = after.expire is not None and (before.expire is None or after.expire < before.expire)
-    takes = shorter or not before.scopes <= after.scopes
-    return (
-        *risks.of_scopes(after.scopes - before.scopes),
-        *(() if on_probation else risks.of_expiry(before, after, live.now)),
-        *(risks.of_use(match, live.now, live.own) if takes else ()),
-    )
-
-
-def _delete(desired: Desired, key: LiveKey, live: Live, reason: Reason) -> Delete:
-    slug = key.id.split(".", 1)[0]
-    return Delete(
-        address=f"{desired.realm.environment}/{slug}",
-        key_id=key.id,
-        before=key.state,
-        reason=reason,
-        marks=risks.of_use(key, live.now, live.own),
-        expired=key.expire is not None and key.expire <= live.now,
-    )
-
-
-def _warnings(
-    key: DesiredKey, match: LiveKey | None, entry: Change | Unchanged, live: Live, *, hidden: bool
-) -> list[str]:
-    expire = match.expire if match and isinstance(entry, Unchanged) else None
-    if expire is not None and expire <= live.now:
-        return [f"{key.address} expired at {show_instant(expire)} and is left so"]
-    if isinstance(entry, Create) and not key.sinks and hidden:
-        return [f"{key.address} has no sink, and this server never shows a secret again: declare deliver"]
-    return []
+    addresses = {entry.address for entry in (*draft.changes, *draft.unchanged)}
+    return tuple(sorted(address for address in addresses if first_match(globs, address.rpartition("/")[2]) is not None))

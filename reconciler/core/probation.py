@@ -12,12 +12,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.core.keys import KeyState, LiveKey
+from reconciler.core.names import marked
 from reconciler.core.times import to_milliseconds
 
 SUFFIX = " (undelivered)"
 LIFE = timedelta(days=7)
 IN_PROGRESS = timedelta(minutes=15)
-MAX_NAME = 128
 _HOUR = timedelta(hours=1)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -50,4 +50,4 @@ def probation(after: KeyState, now: datetime, chance: float) -> KeyState:
         window = min(_HOUR, max((after.expire - now) / 2, _MILLISECOND))
         start = after.expire - window
     expire = to_milliseconds(start + _MILLISECOND * int(chance * (window // _MILLISECOND)))
-    return replace(after, name=after.name[: MAX_NAME - len(SUFFIX)] + SUFFIX, expire=expire)
+    return replace(after, name=marked(after.name, SUFFIX), expire=expire)

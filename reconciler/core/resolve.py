@@ -1,52 +1,25 @@
-"""One environment of a manifest becomes what is desired of it: variables expanded, scopes and sinks spelt out."""
+"""One environment of a manifest becomes what is desired of it: scopes, sinks and ids spelt out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
-from reconciler.core.addresses import COMPLAINTS, clean_endpoint, is_clear_text, presentable
-from reconciler.core.composition import DeclaredKey, variable_problem
+from reconciler.core.addresses import is_clear_text
+from reconciler.core.declared import DeclaredKey
 from reconciler.core.delivery import bad_variable, filled
 from reconciler.core.desired import Connection, Desired, DesiredKey, SinkSpec
-from reconciler.core.document import Path
-from reconciler.core.ids import Realm, key_id
+from reconciler.core.globs import EVERYTHING, Selection, first_match
+from reconciler.core.granting import Granting
+from reconciler.core.ids import Realm, key_id, owned, slug
 from reconciler.core.manifest import Environment, Manifest
-from reconciler.core.quoting import one_of, quoted
+from reconciler.core.meetings import variable_problem
+from reconciler.core.pairing import ignored_problem
+from reconciler.core.quoting import quoted
+from reconciler.core.risks import show_sink
 from reconciler.core.scopes import MAX_SCOPES, Catalogue, Grants, Vocabulary
-from reconciler.core.suggest import did_you_mean
-from reconciler.core.variables import expand, mentions, unset
 from reconciler.core.wording import describe
-from reconciler.errors import ManifestError, Problem, UsageError
-
-
-def connection(manifest: Manifest, environment: str, variables: Mapping[str, str]) -> Connection:
-    """Where an environment lives, once its variables are known.
-
-    Raises UsageError for an environment that the manifest does not have, and ManifestError for variables that are not
-    set or that make no address.
-    """
-    declared = _environment(manifest, environment)
-    problems: list[Problem] = []
-    values: dict[str, str] = {}
-    for field, text in _expandable(declared):
-        values[field] = expand(text, variables)
-        problems += _address_problems(manifest, environment, field, text, variables)
-    if problems:
-        raise ManifestError(problems)
-    return Connection(
-        environment=environment,
-        endpoint=clean_endpoint(values["endpoint"]),
-        project=values["project"],
-        organization=values.get("organization"),
-        credential=declared.credential,
-        position=declared.position,
-    )
-
-
-def unset_variables(manifest: Manifest, environment: str, variables: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables that the environment needs and nobody has set; raises UsageError for an unknown environment."""
-    fields = _expandable(_environment(manifest, environment))
-    return tuple(dict.fromkeys(name for _, text in fields for name in unset(text, variables)))
+from reconciler.errors import ManifestError, Problem
 
 
 def resolve(
@@ -55,71 +28,57 @@ def resolve(
     *,
     catalogue: Catalogue,
     server_scopes: frozenset[str] | None,
+    selection: Selection = EVERYTHING,
 ) -> Desired:
     """Everything that the environment wants; raises ManifestError for scopes that do not exist there.
 
     `server_scopes` is the server's own list, None where it was not asked or does not say: the catalogue judges then.
     """
     declared = manifest.by_name[connection.environment]
-    realm = Realm(owner=manifest.owner, environment=connection.environment, project=connection.project)
-    lists = _ScopeLists(manifest, Vocabulary(catalogue=catalogue, server=server_scopes))
+    nothing = desires_nothing(manifest, connection, selection)
+    vocabulary = Vocabulary(catalogue=catalogue, extra=declared.extra_scopes, server=server_scopes)
+    granting = Granting(manifest.document, manifest.scope_sets, vocabulary)
     problems: dict[Problem, None] = {}
     keys: list[DesiredKey] = []
     folder = str(manifest.path.parent)
     for key in declared.keys:
-        grants = lists.grants(key)
-        sinks = tuple(_sink(realm, key, sink, folder) for sink in key.sinks)
-        problems |= dict.fromkeys(_key_problems(manifest, lists, key, grants, sinks))
-        keys.append(_desired(realm, key, grants, sinks))
+        grants = granting.grants(key.scopes)
+        sinks = tuple(_sink(nothing.realm, key, sink, folder) for sink in key.sinks)
+        problems |= dict.fromkeys(_scope_problems(manifest, granting, key, grants))
+        problems |= dict.fromkeys(_sink_problems(manifest, key, sinks))
+        keys.append(_desired(nothing.realm, key, grants, sinks, _lost(nothing.realm, granting, key, sinks, folder)))
+    problems |= dict.fromkeys(_id_problems(manifest, declared, nothing, keys))
     if problems:
         raise ManifestError(problems)
-    return Desired(
-        realm=realm,
-        connection=connection,
+    return replace(
+        nothing,
         keys=tuple(sorted(keys, key=lambda key: key.address)),
-        allow_empty=declared.allow_empty,
-        warnings=(*_clear_text(connection), *lists.deprecations(declared.keys)),
+        absent=frozenset(declared.absent),
+        warnings=(
+            *_clear_text(connection),
+            *_extra_scopes(declared, catalogue, connection),
+            *granting.deprecations(key.scopes for key in declared.keys),
+        ),
     )
 
 
-def _environment(manifest: Manifest, name: str) -> Environment:
-    if name not in manifest.by_name:
-        hint = did_you_mean(name, manifest.environments) or f"it has {one_of(manifest.environments)}"
-        if "," in name:
-            hint = "write one name after each -e"
-        raise UsageError(f"{manifest.path} has no environment {quoted(name)}", hint=hint)
-    return manifest.by_name[name]
-
-
-def _expandable(declared: Environment) -> Iterator[tuple[str, str]]:
-    yield "endpoint", declared.endpoint
-    yield "project", declared.project
-    if declared.organization is not None:
-        yield "organization", declared.organization
-
-
-def _address_problems(
-    manifest: Manifest, environment: str, field: str, text: str, variables: Mapping[str, str]
-) -> Iterator[Problem]:
-    path: Path = ("environments", environment, field)
-    missing = unset(text, variables)
-    position = manifest.document.value_position(path)
-    for name in missing:
-        message = f"{describe(path)} needs the variable {name}, which is not set"
-        yield Problem(
-            position=position,
-            message=message,
-            hint=f"set it, write ${{{name}:-default}}, or choose environments with -e",
-        )
-    if not missing and (complaint := COMPLAINTS[field](expand(text, variables))):
-        message, hint = complaint
-        if mentions(text):
-            hint = f"it comes from {text}"
-            if field == "endpoint":
-                shown = presentable(expand(text, variables))
-                hint += f", here {quoted(shown)}" if shown else ""
-                hint += "; an endpoint is such as https://fra.cloud.appwrite.io/v1"
-        yield Problem(position=position, message=f"{describe(path)} {message}", hint=hint)
+def desires_nothing(manifest: Manifest, connection: Connection, selection: Selection = EVERYTHING) -> Desired:
+    """The environment with its rules and without its keys: what is desired where everything owned is to go."""
+    declared = manifest.by_name[connection.environment]
+    realm = Realm(owner=manifest.owner, environment=connection.environment, project=connection.project)
+    former = declared.renamed_from
+    return Desired(
+        realm=realm,
+        connection=connection,
+        keys=(),
+        former=replace(realm, environment=former) if former else None,
+        allow_empty=declared.allow_empty,
+        prune=declared.prune,
+        prune_grace=declared.prune_grace,
+        ignore=declared.ignore,
+        protect=declared.protect,
+        selection=selection,
+    )
 
 
 def _sink(realm: Realm, key: DeclaredKey, sink: SinkSpec, folder: str) -> SinkSpec:
@@ -132,87 +91,88 @@ def _sink(realm: Realm, key: DeclaredKey, sink: SinkSpec, folder: str) -> SinkSp
             case "name":
                 return key.name
             case _:
-                return key_id(realm, key.slug)
+                return key.adopts or key_id(realm, key.slug)
 
     return filled(sink, value_of, folder)
 
 
-def _desired(realm: Realm, key: DeclaredKey, grants: Grants, sinks: tuple[SinkSpec, ...]) -> DesiredKey:
+def _desired(
+    realm: Realm, key: DeclaredKey, grants: Grants, sinks: tuple[SinkSpec, ...], lost: tuple[str, ...]
+) -> DesiredKey:
     return DesiredKey(
         address=f"{realm.environment}/{key.name}",
         slug=key.slug,
         name=key.title,
+        description=key.description,
         scopes=grants.scopes,
         expiry=key.expiry,
         sinks=sinks,
+        adopts=key.adopts,
+        former_slug=slug(key.renamed_from) if key.renamed_from else None,
         allow_sensitive=key.allow_sensitive,
         from_globs=grants.from_globs,
+        lost=lost,
         position=key.position,
     )
 
 
-def _key_problems(
-    manifest: Manifest, lists: _ScopeLists, key: DeclaredKey, grants: Grants, sinks: tuple[SinkSpec, ...]
-) -> Iterator[Problem]:
+def _lost(
+    realm: Realm, granting: Granting, key: DeclaredKey, sinks: tuple[SinkSpec, ...], folder: str
+) -> tuple[str, ...]:
+    """What lists of lower layers held, and the lists that replaced them do not: scopes, then sinks."""
+    lost: list[str] = []
+    if key.replaced_scopes:
+        lost += sorted(granting.grants(key.replaced_scopes).scopes - granting.grants(key.scopes).scopes)
+    before = dict.fromkeys(_sink(realm, key, sink, folder) for sink in key.replaced_sinks)
+    return (*lost, *(show_sink(sink) for sink in before if sink not in sinks))
+
+
+def _scope_problems(manifest: Manifest, granting: Granting, key: DeclaredKey, grants: Grants) -> Iterator[Problem]:
     document = manifest.document
     if grants.faults:
-        for entry, place in lists.entries(key):
+        for entry, place in granting.entries(key.scopes):
             if fault := grants.faults.get(entry):
                 yield Problem(position=document.position(place), message=fault.message, hint=fault.hint)
     if len(grants.scopes) > MAX_SCOPES:
         message = f"{describe(key.scopes_at)} come to {len(grants.scopes)}; Appwrite takes {MAX_SCOPES}"
         yield Problem(position=document.position(key.scopes_at), message=message, hint="make two keys of it")
+
+
+def _sink_problems(manifest: Manifest, key: DeclaredKey, sinks: tuple[SinkSpec, ...]) -> Iterator[Problem]:
     for index, sink in enumerate(sinks):
         if (variable := bad_variable(sink)) is not None:
-            yield variable_problem(document, (*key.deliver_at, index), variable)
+            yield variable_problem(manifest.document, (*key.deliver_at, index), variable)
+
+
+def _id_problems(
+    manifest: Manifest, declared: Environment, nothing: Desired, keys: list[DesiredKey]
+) -> Iterator[Problem]:
+    """Declared keys that the environment is to ignore, or whose own key is to be absent."""
+    if nothing.ignore:
+        for key in keys:
+            key_id_ = key.adopts or key_id(nothing.realm, key.slug)
+            if first_match(nothing.ignore, key_id_) is not None:
+                yield ignored_problem(key, key_id_)
+    slugs = {key.slug: key for key in keys}
+    for index, gone in enumerate(declared.absent):
+        found = owned(nothing.realm, gone)
+        if found is not None and found.slug in slugs:
+            yield Problem(
+                position=manifest.document.position(("environments", nothing.realm.environment, "absent", index)),
+                message=f"{quoted(gone)} is to be absent, and {slugs[found.slug].address} is declared",
+                hint="leave out one of the two",
+            )
+
+
+def _extra_scopes(declared: Environment, catalogue: Catalogue, connection: Connection) -> Iterator[str]:
+    """`extra_scopes` are never admitted silently, and one that is known by now is not needed any more."""
+    for scope in sorted(declared.extra_scopes):
+        if scope in catalogue.known:
+            yield f"{connection.position}: {quoted(scope)} is in the catalogue by now: leave it out of extra_scopes"
+        else:
+            yield f"{connection.position}: scope {quoted(scope)} is not in the catalogue; extra_scopes admits it"
 
 
 def _clear_text(connection: Connection) -> Iterator[str]:
     if is_clear_text(connection.endpoint):
         yield f"{connection.position}: the endpoint is not https: the credential and secrets travel in clear text"
-
-
-class _ScopeLists:
-    """The scope lists of one environment; equal lists are worked out once."""
-
-    def __init__(self, manifest: Manifest, vocabulary: Vocabulary) -> None:
-        self._manifest = manifest
-        self._vocabulary = vocabulary
-        self._grants: dict[tuple[str, ...], Grants] = {}
-
-    def grants(self, key: DeclaredKey) -> Grants:
-        """What a key's list comes to."""
-        if key.scopes not in self._grants:
-            self._grants[key.scopes] = self._vocabulary.grants(self._spelt_out(key.scopes))
-        return self._grants[key.scopes]
-
-    def _spelt_out(self, entries: tuple[str, ...]) -> Iterator[str]:
-        for entry in entries:
-            if entry.startswith("@"):
-                yield from self._manifest.scope_sets[entry[1:]]
-            else:
-                yield entry
-
-    def entries(self, key: DeclaredKey) -> Iterator[tuple[str, Path]]:
-        """Names and globs with their places; a set's members stand where the set is declared."""
-        for index, entry in enumerate(key.scopes):
-            if entry.startswith("@"):
-                for position, member in enumerate(self._manifest.scope_sets[entry[1:]]):
-                    yield member, ("scope_sets", entry[1:], position)
-            else:
-                yield entry, (*key.scopes_at, index)
-
-    def deprecations(self, keys: tuple[DeclaredKey, ...]) -> Iterator[str]:
-        """A line per deprecated scope that somebody names, with its first place and its successor."""
-        successors = self._vocabulary.catalogue.deprecated
-        deprecated = {scopes for scopes, grants in self._grants.items() if grants.scopes & successors.keys()}
-        places: dict[str, Path] = {}
-        for key in keys:
-            if key.scopes in deprecated:
-                for entry, place in self.entries(key):
-                    if entry in successors:
-                        places.setdefault(entry, place)
-        for scope, place in sorted(places.items()):
-            successor = successors[scope]
-            advice = f'; write "{successor}"' if successor else ""
-            yield f'{self._manifest.document.position(place)}: scope "{scope}" is deprecated{advice}'

@@ -35,6 +35,11 @@ def of_expiry(before: KeyState, after: KeyState, now: datetime) -> tuple[Mark, .
     return (Mark(risk=Risk.LONGER_LIFE),) if longer else ()
 
 
+def is_shortened(before: KeyState, after: KeyState) -> bool:
+    """Whether a life becomes shorter."""
+    return after.expire is not None and (before.expire is None or after.expire < before.expire)
+
+
 def of_use(key: LiveKey, now: datetime, own: frozenset[str]) -> tuple[Mark, ...]:
     """Marks for taking something from a key that somebody uses, or that this run itself may be using.
 

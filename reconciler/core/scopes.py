@@ -70,15 +70,19 @@ class Grants:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """What scope lists are judged by: the catalogue, and the server's own list where the server was asked."""
+    """What scope lists are judged by: the catalogue with the `extra` scopes that an environment admits, and the
+    server's own list where the server was asked.
+    """
 
     catalogue: Catalogue
+    extra: frozenset[str] = frozenset()
     server: frozenset[str] | None = None
+    known: frozenset[str] = field(init=False)
 
-    @property
-    def known(self) -> frozenset[str]:
+    def __post_init__(self) -> None:
         """Every scope that may be named: the server's word wins."""
-        return self.catalogue.known if self.server is None else self.server
+        known = self.catalogue.known | self.extra if self.server is None else self.server
+        object.__setattr__(self, "known", known)
 
     def grants(self, entries: Iterable[str]) -> Grants:
         """What names and globs come to; `@set`s are replaced by their members before."""
@@ -104,10 +108,12 @@ class Vocabulary:
         if entry in self.known:
             return frozenset({entry})
         whose = "" if self.server is None else " to this server"
-        if self.server is not None and entry in self.catalogue.known:
+        if self.server is not None and entry in self.catalogue.known | self.extra:
             hint = "other versions of Appwrite know it: leave it out for this environment, or upgrade the server"
         else:
             hint = did_you_mean(entry, self.known) or "`reconciler scopes` lists them all"
+            if self.server is None and not hint.startswith("did"):
+                hint += "; `extra_scopes` of an environment admits one that is newer"
         return Fault(message=f"scope {quoted(entry)} is unknown{whose}", hint=hint)
 
     def _glob(self, glob: str) -> frozenset[str] | Fault:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.core.keys import MAX_KEYS
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Update
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ def stages(plan: EnvironmentPlan) -> tuple[Stage, ...]:
         Stage(changes=tuple(first)),
         Stage(changes=tuple(change for change in plan.changes if isinstance(change, Create | Deliver))),
         Stage(changes=tuple(change for change in plan.changes if isinstance(change, Update))),
+        Stage(changes=tuple(change for change in plan.changes if isinstance(change, Retire)), needs_success=True),
         Stage(changes=tuple(last), needs_success=True),
     )
     return tuple(stage for stage in ordered if stage.changes)

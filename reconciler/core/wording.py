@@ -121,12 +121,6 @@ def _wrong_type(document: Document, path: Path, error: Violation) -> Problem:
 
 def _wrong_value(document: Document, path: Path, error: Violation) -> Problem:
     value, hint = error.value, ""
-    if path[-2:-1] == ("scopes",) and isinstance(value, str) and value[:1] in {"+", "-"}:
-        return Problem(
-            position=document.position(path),
-            message=f"{describe(path)} begins with {value[:1]}, which this version of reconciler does not know",
-            hint="write the whole list: it replaces the shared key's",
-        )
     shown = f", not {quoted(value)}" if _may_be_shown(path, value) else ""
     if isinstance(value, str) and value.startswith("$"):
         hint = "a variable is written ${VAR}"

@@ -33,6 +33,7 @@ _STYLES = {
     "create": Style(color="green"),
     "deliver": Style(color="cyan"),
     "update": Style(color="yellow"),
+    "retire": Style(color="magenta"),
     "delete": Style(color="red"),
     "none": Style(dim=True),
     "title": Style(bold=True),

@@ -9,12 +9,12 @@ from typing import assert_never
 from reconciler.core.desired import After
 from reconciler.core.diff import MembersChange, ValueChange, diff, show_expire
 from reconciler.core.outcome import Outcome, Status
-from reconciler.core.plan import Create, Delete, Deliver, Entry, EnvironmentPlan, Plan, Unchanged, Update
+from reconciler.core.plan import Create, Delete, Deliver, Entry, EnvironmentPlan, Plan, Retire, Unchanged, Update
 from reconciler.core.risks import show_sink
 from reconciler.core.times import show_duration
 
-ACTIONS = ("create", "deliver", "update", "delete")
-SYMBOLS = {"create": "+", "deliver": ">", "update": "~", "delete": "-", "none": "="}
+ACTIONS = ("create", "deliver", "update", "retire", "delete")
+SYMBOLS = {"create": "+", "deliver": ">", "update": "~", "retire": "!", "delete": "-", "none": "="}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,8 @@ def action(entry: Entry) -> str:
             return "deliver"
         case Update():
             return "update"
+        case Retire():
+            return "retire"
         case Delete():
             return "delete"
         case Unchanged():
@@ -55,7 +57,7 @@ def fields(entry: Entry) -> tuple[Field, ...]:
             return (*_created(entry), *_sinks(entry))
         case Deliver():
             return (*_changed(entry), *_sinks(entry))
-        case Update():
+        case Update() | Retire():
             return _changed(entry)
         case Delete(before=before):
             return (Field(name="name", after=before.name),)
@@ -76,7 +78,7 @@ def _created(change: Create) -> tuple[Field, ...]:
     )
 
 
-def _changed(change: Update | Deliver) -> tuple[Field, ...]:
+def _changed(change: Update | Deliver | Retire) -> tuple[Field, ...]:
     return tuple(_field(found) for found in diff(change.before, change.after))
 
 
@@ -96,7 +98,7 @@ def _sinks(change: Create | Deliver) -> tuple[Field, ...]:
 
 def from_globs(entry: Entry) -> tuple[str, ...]:
     """Scopes that the change adds and only a glob asked for, so that no upgrade widens a key unseen."""
-    return () if isinstance(entry, Delete | Unchanged) else tuple(sorted(entry.from_globs))
+    return () if isinstance(entry, Retire | Delete | Unchanged) else tuple(sorted(entry.from_globs))
 
 
 def by_glob(entry: Entry) -> str:

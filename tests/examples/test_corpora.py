@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from reconciler.core.connecting import connection
 from reconciler.core.desired import Desired
 from reconciler.core.manifest import parse
-from reconciler.core.resolve import connection, resolve
+from reconciler.core.resolve import resolve
 from reconciler.edge.documents import read
 from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.errors import ManifestError

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from reconciler.core.connecting import connection
 from reconciler.core.desired import Desired
 from reconciler.core.manifest import parse
 from reconciler.core.merge import merge
-from reconciler.core.resolve import connection, resolve
+from reconciler.core.resolve import resolve
 from reconciler.core.schema_check import violations
 from reconciler.edge.documents import from_text
 from reconciler.edge.resources import schema, shipped_catalogue

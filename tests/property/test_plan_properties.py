@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.connecting import connection
 from reconciler.core.desired import Desired, DesiredKey
 from reconciler.core.guards import Allowances, check
 from reconciler.core.keys import Live
@@ -19,7 +20,7 @@ from reconciler.core.manifest import parse
 from reconciler.core.outcome import Status
 from reconciler.core.plan import EnvironmentPlan, Plan
 from reconciler.core.planner import plan_environment
-from reconciler.core.resolve import connection, resolve
+from reconciler.core.resolve import resolve
 from reconciler.core.secret import Secret
 from reconciler.edge.documents import from_text
 from reconciler.edge.resources import schema, shipped_catalogue

@@ -105,8 +105,8 @@ class AppwriteKeys:
         return None if answer.is_error(404, "key_not_found") else self._key(call, answer, 200)
 
     async def update(self, key: LiveKey, state: KeyState) -> LiveKey:
-        """Replace name, scopes and expiry; a description stays."""
-        return await self._put(key.id, "updating", wire.write_update(key, state), state)
+        """Replace name, scopes, expiry and description."""
+        return await self._put(key.id, "updating", wire.write_update(state), state)
 
     async def touch(self, key: LiveKey) -> None:
         """Write a key back exactly as it is."""

@@ -78,17 +78,23 @@ def read_scopes(body: object) -> frozenset[str] | None:
 
 def write_creation(key_id: str, state: KeyState) -> bytes:
     """The body of a creation."""
-    return _body({"keyId": key_id, **_fields(state.name, sorted(state.scopes), state.expire)})
+    return _body({"keyId": key_id, **_state(state)})
 
 
-def write_update(key: LiveKey, state: KeyState) -> bytes:
-    """The body of a PUT that gives a key a new state; its description stays."""
-    return _body(_fields(state.name, sorted(state.scopes), state.expire) | _description(key))
+def write_update(state: KeyState) -> bytes:
+    """The body of a PUT that gives a key a new state."""
+    return _body(_state(state))
 
 
 def write_unchanged(key: LiveKey) -> bytes:
     """The body of a PUT that changes nothing, `$updatedAt` included: the stored order, the stored form."""
     return _body(_fields(key.name, key.scopes, key.expire) | _description(key))
+
+
+def _state(state: KeyState) -> dict[str, object]:
+    """Every field; a description only where there is one, for servers before 2.6 know none, and none is the default."""
+    described = {"description": state.description} if state.description else {}
+    return _fields(state.name, sorted(state.scopes), state.expire) | described
 
 
 def _fields(name: str, scopes: Iterable[str], expire: datetime | None) -> dict[str, object]:

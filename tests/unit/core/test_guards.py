@@ -64,7 +64,7 @@ def test_the_deletes_guard_names_the_flag_and_the_flag_allows_no_more_than_its_n
 
     (refusal,) = refusals(wish, world, Allowances(deletes=3))
 
-    assert refusal.message == "4 of 10 owned keys would be deleted, more than 30%"
+    assert refusal.message == "4 of this manifest's 10 keys would go, more than 30%"
     assert refusal.hint == "pass --allow-deletes 4 if that is meant"
     assert refusals(wish, world, Allowances(deletes=4)) == ()
 

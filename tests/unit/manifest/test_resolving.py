@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import pytest
 
+from reconciler.core.connecting import connection, unset_variables
 from reconciler.core.desired import After, CredentialSpec, Desired
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.manifest import Manifest, parse
-from reconciler.core.resolve import connection, resolve, unset_variables
+from reconciler.core.resolve import resolve
 from reconciler.core.scopes import Catalogue
 from reconciler.edge.documents import from_text
 from reconciler.edge.resources import schema, shipped_catalogue

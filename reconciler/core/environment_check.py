@@ -1,0 +1,43 @@
+"""What the schema cannot say about environments beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from reconciler.core.composition import mapping
+from reconciler.core.document import Document, Path
+from reconciler.core.quoting import quoted
+from reconciler.core.wording import describe
+from reconciler.errors import Problem
+
+
+def check_environments(document: Document, broken: Collection[Path]) -> Iterator[Problem]:
+    """Renames that meet, and fields that mean nothing beside others."""
+    environments = mapping(mapping(document.data).get("environments"))
+    taken: dict[str, str] = {}
+    for name, written in environments.items():
+        fields = mapping(written)
+        path: Path = ("environments", name)
+        former = fields.get("renamed_from")
+        if isinstance(former, str) and (*path, "renamed_from") not in broken:
+            yield from _check_rename(document, path, former, environments, taken.setdefault(former, name))
+        if "prune_grace" in fields and fields.get("prune") != "expire":
+            yield Problem(
+                position=document.position((*path, "prune_grace")),
+                message=f"{describe((*path, 'prune_grace'))} means nothing without `prune: expire`",
+                hint="leave it out, or add `prune: expire`",
+            )
+
+
+def _check_rename(
+    document: Document, path: Path, former: str, environments: dict[str, Any], first: str
+) -> Iterator[Problem]:
+    at, name = (*path, "renamed_from"), path[-1]
+    if former in environments:
+        message = f"{describe(path)} is renamed from {quoted(former)}, which is still declared"
+    elif first != name:
+        message = f"environments {quoted(first)} and {quoted(name)} are both renamed from {quoted(former)}"
+    else:
+        return
+    yield Problem(position=document.value_position(at), message=message, hint="leave renamed_from out")
