@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.core.declared import DeclaredKey, ScopeList, is_relative
 from reconciler.core.delivery import sink_of
 from reconciler.core.desired import Expiry, Never
-from reconciler.core.document import Document, Path
+from reconciler.core.document import Document, Path, mapping
 from reconciler.core.expiry import parse_expiry
 from reconciler.core.ids import slug
 from reconciler.core.meetings import meetings
@@ -23,11 +23,6 @@ from reconciler.errors import Position, Problem
 
 Layer = tuple[Path, Mapping[str, Any]]
 """Where a layer of a key stands, and the fields that it writes."""
-
-
-def mapping(value: Any) -> dict[str, Any]:
-    """The value where it is a mapping, else an empty one: somebody else reports what is wrong with it."""
-    return value if isinstance(value, dict) else {}
 
 
 def check_nulls(

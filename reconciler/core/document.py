@@ -39,6 +39,11 @@ def unpack(place: int, file: str) -> Position:
     return Position(file=file, line=(place >> COLUMN_BITS) + 1, column=(place & _COLUMN_MASK) + 1)
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """The value where it is a mapping, else an empty one: somebody else reports what is wrong with it."""
+    return value if isinstance(value, dict) else {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Document:
     """One YAML document. `data` is never changed after it was read.

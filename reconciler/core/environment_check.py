@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from reconciler.core.composition import mapping
-from reconciler.core.document import Document, Path
+from reconciler.core.document import Document, Path, mapping
 from reconciler.core.quoting import quoted
 from reconciler.core.wording import describe
 from reconciler.errors import Problem

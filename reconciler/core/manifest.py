@@ -14,10 +14,10 @@ from pathlib import PurePath
 from typing import Any
 
 from reconciler.core.addresses import COMPLAINTS
-from reconciler.core.composition import check_default_nulls, check_nulls, compose, mapping
+from reconciler.core.composition import check_default_nulls, check_nulls, compose
 from reconciler.core.declared import DeclaredKey
 from reconciler.core.desired import DEFAULT_GRACE, CredentialSpec, Prune
-from reconciler.core.document import Document, Path
+from reconciler.core.document import Document, Path, mapping
 from reconciler.core.environment_check import check_environments
 from reconciler.core.layer_check import Judge, LayerCheck
 from reconciler.core.schema_check import violations

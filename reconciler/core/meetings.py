@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from reconciler.core.declared import DeclaredKey
 from reconciler.core.delivery import bad_variable, filled
 from reconciler.core.desired import SinkSpec
-from reconciler.core.document import Document, Path
+from reconciler.core.document import Document, Path, mapping
 from reconciler.core.own_files import OwnFiles
 from reconciler.core.quoting import quoted
 from reconciler.core.wording import describe
@@ -41,7 +41,7 @@ def _ids(document: Document, environment: str, keys: Collection[DeclaredKey]) ->
                     message=f"keys {quoted(other)} and {quoted(key.name)} adopt one key: {quoted(key.adopts)}",
                     hint="an id belongs to one key: correct one of the two",
                 )
-    written = document.data["environments"][environment].get("absent")
+    written = mapping(document.data["environments"][environment]).get("absent")
     for index, gone in enumerate(written if isinstance(written, list) else ()):
         if isinstance(gone, str) and gone.lower() in adopted:
             yield Problem(
