@@ -169,9 +169,8 @@ def _reconciler(trial: Trial, known: Manifest, found: Connection, http: httpx.As
         return resolve(known, found, catalogue=shipped_catalogue(), server_scopes=facts.scopes)
 
     empty = replace(desired(ServerFacts()), keys=())
-    site = Site(store=store, own_secret=None, empty=empty, resolve=desired)
+    site = Site(store=store, own_secret=None, empty=empty, resolve=desired, folder=known.path.parent)
     return Reconciler(
-        folder=Path(known.path).parent,
         sites=(site,),
         parallelism=trial.parallelism,
         clock=clock,

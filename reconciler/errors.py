@@ -101,7 +101,7 @@ class GuardError(ReconcilerError):
 def raise_together(errors: Sequence[ReconcilerError]) -> None:
     """Raise what went wrong side by side as one error, nothing for none; the problems of a manifest make one list."""
     problems = {problem for error in errors if isinstance(error, ManifestError) for problem in error.problems}
-    distinct = [error for error in errors if not isinstance(error, ManifestError)]
+    distinct = list(dict.fromkeys(error for error in errors if not isinstance(error, ManifestError)))
     if problems:
         distinct.append(ManifestError(problems))
     if len(distinct) > 1:

@@ -1,6 +1,6 @@
-"""From the connections of a manifest to the sites that planning and apply work on.
+"""From the connections of manifests to the sites that planning and apply work on.
 
-One HTTP client and one limit of calls in flight for each server; one built-in emulator for each manifest.
+One HTTP client and one limit of calls in flight for each server; one built-in emulator for each folder of manifests.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,9 +17,9 @@ from reconciler.app.planning import Site
 from reconciler.core.addresses import EMULATOR
 from reconciler.core.connecting import connection
 from reconciler.core.desired import Connection, Desired
-from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.keys import ServerFacts
 from reconciler.core.manifest import Manifest
+from reconciler.core.manifests import Chosen
 from reconciler.core.own_files import FOLDER
 from reconciler.core.resolve import desires_nothing, resolve
 from reconciler.core.scopes import Catalogue
@@ -42,36 +41,59 @@ _U = TypeVar("_U")
 
 
 @dataclass(kw_only=True)
-class Wiring:
-    """Opens what sites share, once, and closes it with `stack`."""
+class Servers:
+    """What sites share: one HTTP client and one limit of calls in flight for each server; closed with `stack`."""
 
     stack: AsyncExitStack
-    manifest: Manifest
+    parallelism: int
+    _open: dict[str, tuple[httpx.AsyncClient, asyncio.Semaphore]] = field(default_factory=dict)
+    _emulators: dict[Path, Emulator] = field(default_factory=dict)
+
+    def at(self, endpoint: str, folder: Path) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
+        """The server at an endpoint, which may be the built-in emulator of a folder."""
+        emulated = endpoint == EMULATOR
+        place = str(folder.resolve()) if emulated else endpoint
+        if place not in self._open:
+            app = self.emulator(folder).app if emulated else None
+            http = open_http(endpoint, app=app, parallelism=self.parallelism)
+            self.stack.push_async_callback(http.aclose)
+            self._open[place] = (http, asyncio.Semaphore(self.parallelism))
+        return self._open[place]
+
+    def emulator(self, folder: Path) -> Emulator:
+        """The built-in emulator of the manifests in a folder."""
+        place = folder.resolve()
+        if place not in self._emulators:
+            emulator = open_emulator(folder / FOLDER / "emulator.sqlite3")
+            self.stack.callback(emulator.close)
+            self._emulators[place] = emulator
+        return self._emulators[place]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """Makes the sites of manifests; `stop` ends their calls soon."""
+
+    servers: Servers
     catalogue: Catalogue
     variables: Mapping[str, str]
-    parallelism: int
     clock: Clock
     entropy: random.Random
     stop: asyncio.Event
-    selection: Selection = EVERYTHING
-    _servers: dict[str, tuple[httpx.AsyncClient, asyncio.Semaphore]] = field(default_factory=dict)
 
-    def sites(self, environments: Iterable[str]) -> tuple[Site, ...]:
+    def sites(self, choices: Iterable[Chosen]) -> tuple[Site, ...]:
         """Every environment's site; raises what is wrong with all of them at once."""
-        connections = each(lambda name: connection(self.manifest, name, self.variables), environments)
-        return each(self._site, connections)
+        connections = each(lambda chosen: (chosen[0], connection(*chosen, self.variables)), choices)
+        return each(lambda found: self._site(*found), connections)
 
-    @cached_property
-    def folder(self) -> Path:
-        """Where relative paths of the manifest start."""
-        return Path(self.manifest.path).parent
-
-    def _site(self, found: Connection) -> Site:
-        credential = credentials.load(found, self.variables, self.folder)
+    def _site(self, manifest: Manifest, found: Connection) -> Site:
+        folder = Path(manifest.path).parent
+        credential = credentials.load(found, self.variables, folder)
         if found.endpoint == EMULATOR:
-            self._emulator.ensure_project(found.project)
-            credential = credential or Credential(kind="session", secret=Secret(self._emulator.console_session()))
-        http, limiter = self._server(found.endpoint)
+            emulator = self.servers.emulator(folder)
+            emulator.ensure_project(found.project)
+            credential = credential or Credential(kind="session", secret=Secret(emulator.console_session()))
+        http, limiter = self.servers.at(found.endpoint, folder)
         store = AppwriteKeys(
             http,
             project=found.project,
@@ -85,31 +107,16 @@ class Wiring:
         )
 
         def desired(facts: ServerFacts) -> Desired:
-            return resolve(
-                self.manifest,
-                found,
-                catalogue=self.catalogue,
-                server_scopes=facts.scopes,
-                selection=self.selection,
-            )
+            return resolve(manifest, found, catalogue=self.catalogue, server_scopes=facts.scopes)
 
-        own = credential.secret if credential and credential.kind == "project_key" else None
-        empty = desires_nothing(self.manifest, found, self.selection)
-        return Site(store=store, own_secret=own, empty=empty, resolve=desired)
-
-    def _server(self, endpoint: str) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
-        if endpoint not in self._servers:
-            app = self._emulator.app if endpoint == EMULATOR else None
-            http = open_http(endpoint, app=app, parallelism=self.parallelism)
-            self.stack.push_async_callback(http.aclose)
-            self._servers[endpoint] = (http, asyncio.Semaphore(self.parallelism))
-        return self._servers[endpoint]
-
-    @cached_property
-    def _emulator(self) -> Emulator:
-        emulator = open_emulator(self.folder / FOLDER / "emulator.sqlite3")
-        self.stack.callback(emulator.close)
-        return emulator
+        return Site(
+            store=store,
+            own_secret=credential.secret if credential and credential.kind == "project_key" else None,
+            empty=desires_nothing(manifest, found),
+            resolve=desired,
+            folder=folder,
+            place=(id(http), found.project, found.organization, credential and credential.secret),
+        )
 
 
 def open_emulator(

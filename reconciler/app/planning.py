@@ -5,18 +5,22 @@ anywhere.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import TypeVar
 
 from reconciler.core.delivery import shared_sinks
 from reconciler.core.desired import Desired
+from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_limit
 from reconciler.core.keys import Live, ServerFacts, own_ids
 from reconciler.core.plan import EnvironmentPlan, Plan
-from reconciler.core.planner import plan_destroy, plan_environment
+from reconciler.core.planner import addresses, plan_destroy, plan_environment
+from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
-from reconciler.errors import ManifestError, ReconcilerError, raise_together
+from reconciler.core.suggest import did_you_mean
+from reconciler.errors import ManifestError, ReconcilerError, UsageError, raise_together
 from reconciler.ports import KeyStore, Sinks
 
 _T = TypeVar("_T")
@@ -27,13 +31,16 @@ class Site:
     """One environment as planning and apply reach it.
 
     `own_secret` is the credential where it is a key of the project itself; `resolve` turns what the server
-    says of itself into what the manifest wants.
+    says of itself into what the manifest wants. Sites with equal `place` see the same keys with the same credential.
+    `folder` is the manifest's.
     """
 
     store: KeyStore
     own_secret: Secret | None
     empty: Desired
     resolve: Callable[[ServerFacts], Desired]
+    folder: PurePath
+    place: Hashable = field(default_factory=object)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +75,13 @@ class Planned:
         return (*own, *check_limit(self.plan.environments))
 
 
-async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances) -> Planned:
+async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances, selection: Selection = EVERYTHING) -> Planned:
     """Plan every site; where several fail, all failures are told at once."""
+    look = _Looks()
 
     async def one(site: Site) -> PlannedEnvironment:
-        live = await _look(site)
-        desired = site.resolve(live.facts)
+        live = await look.at(site)
+        desired = replace(site.resolve(live.facts), selection=selection)
         specs = [sink for key in desired.keys for sink in key.sinks]
         held = await asyncio.to_thread(sinks.observe, specs)
         made = plan_environment(desired, live, held)
@@ -84,18 +92,43 @@ async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances) -> Planne
     problems = tuple(shared_sinks(each.desired for each in environments))
     if problems:
         raise ManifestError(problems)
+    _check_selection(environments, selection)
     return Planned(environments=environments)
+
+
+def _check_selection(environments: Sequence[PlannedEnvironment], selection: Selection) -> None:
+    """Raise UsageError for a target or exclude that matches no key: it was meant to."""
+    if selection == EVERYTHING:
+        return
+    known = {address for each in environments for address in addresses(each.desired, each.live)}
+    for glob in selection.without_effect(known):
+        hint = did_you_mean(glob, known) or "an address is ENVIRONMENT/NAME, as in `environments` and `keys`"
+        raise UsageError(f"no key has an address that {quoted(glob)} matches", hint=hint)
 
 
 async def plan_to_destroy(sites: Sequence[Site]) -> Planned:
     """Plan the deletion of every owned key of every site."""
+    look = _Looks()
 
     async def one(site: Site) -> PlannedEnvironment:
-        live = await _look(site)
+        live = await look.at(site)
         made = plan_destroy(site.empty, live)
         return PlannedEnvironment(site=site, desired=site.empty, live=live, plan=made, refusals=check_destroy(made))
 
     return Planned(environments=await _all(one(site) for site in sites))
+
+
+class _Looks:
+    """Looks at each place once, however many sites are there."""
+
+    def __init__(self) -> None:
+        self._taken: dict[Hashable, asyncio.Task[Live]] = {}
+
+    async def at(self, site: Site) -> Live:
+        """What is live at a site."""
+        if site.place not in self._taken:
+            self._taken[site.place] = asyncio.create_task(_look(site))
+        return await self._taken[site.place]
 
 
 async def _look(site: Site) -> Live:

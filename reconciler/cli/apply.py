@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=options.EachOnce)
-@options.file
+@options.files
 @options.environments
+@options.selection
 @options.output_format
 @options.auto_approve
 @options.allowances
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 @options.no_color
 @options.verbose
 def apply(
-    file: Path,
+    files: tuple[Path, ...],
     environments: tuple[str, ...],
+    targets: tuple[str, ...],
+    excludes: tuple[str, ...],
     output_format: str,
     auto_approve: bool,
     allow_deletes: int,
@@ -49,23 +52,24 @@ def apply(
     """
     import asyncio
 
-    from reconciler.core.guards import Allowances
+    from reconciler import api
 
-    allow = Allowances(deletes=allow_deletes, in_use=allow_in_use)
+    allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
+    selection = api.Selection(targets=targets, excludes=excludes)
     ask = None if auto_approve else _Question("Apply these changes?", "yes")
-    run = _Run(lambda reconciler: reconciler.plan(allow), ask, no_color=no_color, verbose=verbose)
-    _finish(asyncio.run(run.on(file, environments, parallelism)), output_format, no_color=no_color)
+    run = _Run(lambda reconciler: reconciler.plan(allow, selection), ask, no_color=no_color, verbose=verbose)
+    _finish(asyncio.run(run.on(files, environments, parallelism)), output_format, no_color=no_color)
 
 
 @click.command(cls=options.EachOnce)
-@options.file
+@options.files
 @click.option("-e", "--environment", "environment", required=True, metavar="NAME", help="The environment to empty.")
 @options.output_format
 @options.auto_approve
 @options.parallelism
 @options.no_color
 def destroy(
-    file: Path, environment: str, output_format: str, auto_approve: bool, parallelism: int, no_color: bool
+    files: tuple[Path, ...], environment: str, output_format: str, auto_approve: bool, parallelism: int, no_color: bool
 ) -> None:
     """Delete every key that the manifest owns in one environment.
 
@@ -75,7 +79,7 @@ def destroy(
 
     ask = None if auto_approve else _Question("Delete these keys? Their secrets stop working at once.", environment)
     run = _Run(lambda reconciler: reconciler.plan_to_destroy(), ask, no_color=no_color, verbose=False)
-    _finish(asyncio.run(run.on(file, (environment,), parallelism)), output_format, no_color=no_color)
+    _finish(asyncio.run(run.on(files, (environment,), parallelism)), output_format, no_color=no_color)
 
 
 class _Question:
@@ -116,11 +120,11 @@ class _Run:
         self._color = console.color(sys.stderr, no_color=no_color)
         self._verbose = verbose
 
-    async def on(self, file: Path, environments: tuple[str, ...], parallelism: int) -> Outcome | None:
+    async def on(self, files: tuple[Path, ...], environments: tuple[str, ...], parallelism: int) -> Outcome | None:
         from reconciler import api
 
-        manifest = api.read_manifest(file)
-        async with api.connect(manifest, environments, variables=os.environ, parallelism=parallelism) as reconciler:
+        manifests = api.read_manifests(files)
+        async with api.connect(manifests, environments, variables=os.environ, parallelism=parallelism) as reconciler:
             planned = await self._plan(reconciler)
             console.note(render(planned, "text", color=self._color, verbose=self._verbose))
             api.refuse(planned)

@@ -38,6 +38,16 @@ file = click.option(
     show_default=True,
     help="The manifest.",
 )
+files = click.option(
+    "-f",
+    "--file",
+    "files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    default=[Path("keys.yaml")],
+    show_default="keys.yaml",
+    help="A manifest, or a directory of manifests; repeatable.",
+)
 environments = click.option(
     "-e",
     "--environment",
@@ -74,6 +84,23 @@ _allow_deletes = click.option(
 _allow_in_use = click.option(
     "--allow-in-use", is_flag=True, help="Allow ending keys that were used in the last 7 days."
 )
+
+
+_targets = click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="GLOB",
+    help="Only keys whose address matches, such as 'production/billing-*'; repeatable.",
+)
+_excludes = click.option(
+    "--exclude", "excludes", multiple=True, metavar="GLOB", help="All but keys whose address matches; repeatable."
+)
+
+
+def selection(command: _F) -> _F:
+    """The globs that choose keys by address."""
+    return _targets(_excludes(command))
 
 
 def allowances(command: _F) -> _F:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=options.EachOnce)
-@options.file
+@options.files
 @options.environments
+@options.selection
 @options.output_format
 @options.allowances
 @options.parallelism
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 @click.pass_context
 def plan(
     ctx: click.Context,
-    file: Path,
+    files: tuple[Path, ...],
     environments: tuple[str, ...],
+    targets: tuple[str, ...],
+    excludes: tuple[str, ...],
     output_format: str,
     allow_deletes: int,
     allow_in_use: bool,
@@ -47,10 +50,11 @@ def plan(
     from reconciler import api
 
     async def make() -> Planned:
-        manifest = api.read_manifest(file)
-        async with api.connect(manifest, environments, variables=os.environ, parallelism=parallelism) as reconciler:
+        manifests = api.read_manifests(files)
+        async with api.connect(manifests, environments, variables=os.environ, parallelism=parallelism) as reconciler:
             with patiently("gives up"):
-                return await reconciler.plan(api.Allowances(deletes=allow_deletes, in_use=allow_in_use))
+                allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
+                return await reconciler.plan(allow, api.Selection(targets=targets, excludes=excludes))
 
     planned = asyncio.run(make())
     colored = console.color(sys.stdout, no_color=no_color)

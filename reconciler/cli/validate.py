@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,15 @@ from reconciler.cli import console, options
 from reconciler.errors import ManifestError, Problem
 
 if TYPE_CHECKING:
-    from reconciler.api import Validation
+    from reconciler.api.reading import Checked, Validation
 
 
 @click.command(cls=options.EachOnce)
-@options.file
+@options.files
 @options.environments
 @options.output_format
 @click.pass_context
-def validate(ctx: click.Context, file: Path, environments: tuple[str, ...], output_format: str) -> None:
+def validate(ctx: click.Context, files: tuple[Path, ...], environments: tuple[str, ...], output_format: str) -> None:
     """Judge the manifest without asking any server.
 
     Tells every problem at once, as FILE:LINE:COLUMN: MESSAGE. Without -e a ${VARIABLE} may be unset; endpoint
@@ -30,24 +31,26 @@ def validate(ctx: click.Context, file: Path, environments: tuple[str, ...], outp
     from reconciler import api
 
     try:
-        validation = api.validate(file, environments, os.environ)
+        validation = api.validate(files, environments, os.environ)
     except ManifestError as error:
         console.result(_problems(error.problems, output_format))
         ctx.exit(1)
     for warning in validation.warnings:
         console.note(console.fitted(f"warning: {warning}", sys.stderr))
-    told = f"{file} is valid: {_checked(validation)}.\n"
+    told = "".join(f"{line}\n" for line in _checked(validation))
     console.result(told if output_format == "text" else _problems((), output_format))
 
 
-def _checked(validation: Validation) -> str:
-    """`local (1 key), production (2 keys, endpoint and project not checked)`."""
+def _checked(validation: Validation) -> Iterator[str]:
+    """`keys.yaml is valid: local (1 key), production (2 keys, endpoint and project not checked).`, a line a file."""
 
-    def one(name: str, count: int) -> str:
-        unchecked = ", endpoint and project not checked" if name in validation.unchecked else ""
-        return f"{name} ({count} key{'s' * (count != 1)}{unchecked})"
+    def one(checked: Checked) -> str:
+        unchecked = "" if checked.addressed else ", endpoint and project not checked"
+        return f"{checked.environment} ({checked.keys} key{'s' * (checked.keys != 1)}{unchecked})"
 
-    return ", ".join(one(name, count) for name, count in validation.keys.items())
+    for manifest in dict.fromkeys(checked.manifest for checked in validation.environments):
+        environments = [one(checked) for checked in validation.environments if checked.manifest == manifest]
+        yield f"{manifest} is valid: {', '.join(environments)}."
 
 
 def _problems(problems: tuple[Problem, ...], output_format: str) -> str:

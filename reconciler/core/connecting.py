@@ -8,20 +8,18 @@ from reconciler.core.addresses import COMPLAINTS, clean_endpoint, presentable
 from reconciler.core.desired import Connection
 from reconciler.core.document import Path
 from reconciler.core.manifest import Environment, Manifest
-from reconciler.core.quoting import one_of, quoted
-from reconciler.core.suggest import did_you_mean
+from reconciler.core.quoting import quoted
 from reconciler.core.variables import expand, mentions, unset
 from reconciler.core.wording import describe
-from reconciler.errors import ManifestError, Problem, UsageError
+from reconciler.errors import ManifestError, Problem
 
 
 def connection(manifest: Manifest, environment: str, variables: Mapping[str, str]) -> Connection:
     """Where an environment lives, once its variables are known.
 
-    Raises UsageError for an environment that the manifest does not have, and ManifestError for variables that are not
-    set or that make no address.
+    Raises ManifestError for variables that are not set or that make no address.
     """
-    declared = _environment(manifest, environment)
+    declared = manifest.by_name[environment]
     problems: list[Problem] = []
     values: dict[str, str] = {}
     for field, text in _expandable(declared):
@@ -40,18 +38,9 @@ def connection(manifest: Manifest, environment: str, variables: Mapping[str, str
 
 
 def unset_variables(manifest: Manifest, environment: str, variables: Mapping[str, str]) -> tuple[str, ...]:
-    """The variables that the environment needs and nobody has set; raises UsageError for an unknown environment."""
-    fields = _expandable(_environment(manifest, environment))
+    """The variables that the environment needs and nobody has set."""
+    fields = _expandable(manifest.by_name[environment])
     return tuple(dict.fromkeys(name for _, text in fields for name in unset(text, variables)))
-
-
-def _environment(manifest: Manifest, name: str) -> Environment:
-    if name not in manifest.by_name:
-        hint = did_you_mean(name, manifest.environments) or f"it has {one_of(manifest.environments)}"
-        if "," in name:
-            hint = "write one name after each -e"
-        raise UsageError(f"{manifest.path} has no environment {quoted(name)}", hint=hint)
-    return manifest.by_name[name]
 
 
 def _expandable(declared: Environment) -> Iterator[tuple[str, str]]:

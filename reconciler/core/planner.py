@@ -26,7 +26,7 @@ from reconciler.core.plan import (
     Unmanaged,
 )
 from reconciler.core.probation import is_on_probation
-from reconciler.core.pruning import delete, pruned
+from reconciler.core.pruning import address, delete, pruned
 from reconciler.core.times import show_instant
 from reconciler.errors import ManifestError
 
@@ -86,6 +86,12 @@ def plan_destroy(desired: Desired, live: Live) -> EnvironmentPlan:
     owned = (*pairing.newest.values(), *pairing.superseded)
     draft.add(delete(desired, key, live, Reason.DESTROY) for key in owned)
     return _finished(draft, pairing)
+
+
+def addresses(desired: Desired, live: Live) -> frozenset[str]:
+    """Every address that a plan may speak of, whatever the selection."""
+    declared = (key.address for key in desired.keys)
+    return frozenset((*declared, *(address(desired, key) for key in pair(desired, live.keys).managed)))
 
 
 def _match(key: DesiredKey, pairing: Pairing, undeclared: dict[str, LiveKey], draft: _Draft) -> LiveKey | None:

@@ -9,7 +9,7 @@ from reconciler.core.addresses import is_clear_text
 from reconciler.core.declared import DeclaredKey
 from reconciler.core.delivery import bad_variable, filled
 from reconciler.core.desired import Connection, Desired, DesiredKey, SinkSpec
-from reconciler.core.globs import EVERYTHING, Selection, first_match
+from reconciler.core.globs import first_match
 from reconciler.core.granting import Granting
 from reconciler.core.ids import Realm, key_id, owned, slug
 from reconciler.core.manifest import Environment, Manifest
@@ -28,14 +28,13 @@ def resolve(
     *,
     catalogue: Catalogue,
     server_scopes: frozenset[str] | None,
-    selection: Selection = EVERYTHING,
 ) -> Desired:
     """Everything that the environment wants; raises ManifestError for scopes that do not exist there.
 
     `server_scopes` is the server's own list, None where it was not asked or does not say: the catalogue judges then.
     """
     declared = manifest.by_name[connection.environment]
-    nothing = desires_nothing(manifest, connection, selection)
+    nothing = desires_nothing(manifest, connection)
     vocabulary = Vocabulary(catalogue=catalogue, extra=declared.extra_scopes, server=server_scopes)
     granting = Granting(manifest.document, manifest.scope_sets, vocabulary)
     problems: dict[Problem, None] = {}
@@ -62,7 +61,7 @@ def resolve(
     )
 
 
-def desires_nothing(manifest: Manifest, connection: Connection, selection: Selection = EVERYTHING) -> Desired:
+def desires_nothing(manifest: Manifest, connection: Connection) -> Desired:
     """The environment with its rules and without its keys: what is desired where everything owned is to go."""
     declared = manifest.by_name[connection.environment]
     realm = Realm(owner=manifest.owner, environment=connection.environment, project=connection.project)
@@ -77,7 +76,6 @@ def desires_nothing(manifest: Manifest, connection: Connection, selection: Selec
         prune_grace=declared.prune_grace,
         ignore=declared.ignore,
         protect=declared.protect,
-        selection=selection,
     )
 
 

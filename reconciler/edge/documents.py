@@ -7,6 +7,7 @@ reading can go on after are kept in the Document and reported with all others; t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
@@ -16,8 +17,34 @@ from reconciler.edge.regular import open_regular
 from reconciler.edge.yaml_builder import Builder, Unreadable
 from reconciler.errors import ManifestError, Position, Problem, UsageError
 
+_SUFFIXES = frozenset({".yaml", ".yml"})
+
 MAX_BYTES = 64 * 1024 * 1024
 """A manifest of 10,000 keys has 2.5 MB; what is beyond this is not a manifest."""
+
+
+def find(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """The manifests that files and directories stand for, each once, in the order given; raises UsageError.
+
+    Of a directory: its `*.yaml` and `*.yml` by name, hidden ones and those of directories below left out.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for file in _within(path) if path.is_dir() else (path,):
+            found.setdefault(file.resolve(), file)
+    return tuple(found.values())
+
+
+def _within(folder: Path) -> tuple[Path, ...]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be read: {error.strerror or error}") from None
+    files = tuple(each for each in entries if each.suffix in _SUFFIXES and each.name[0] != "." and not each.is_dir())
+    if not files:
+        hint = "manifests end in .yaml or .yml; directories below it are not searched: name each with -f"
+        raise UsageError(f"there is no manifest in the directory {folder}", hint=hint)
+    return files
 
 
 def read(path: Path) -> Document:
@@ -53,7 +80,7 @@ def _bytes(path: Path) -> bytes:
         hint = "name another with -f, or write one with `reconciler init`"
         raise UsageError(f"there is no file {path}", hint=hint) from None
     except IsADirectoryError:
-        raise UsageError(f"{path} is a directory, not a file", hint="name the manifest in it with -f") from None
+        raise UsageError(f"{path} is a directory, not a file", hint="name the manifest in it") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
     if len(content) > MAX_BYTES:

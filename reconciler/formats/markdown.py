@@ -1,71 +1,167 @@
 """The plan and the report as Markdown, for pull requests and job summaries.
 
-Every text from a server or a manifest stands in a code span, fenced by more backticks than it holds.
+Every text from a server or a manifest stands in a code span, fenced by more backticks than it holds. Long parts are
+folded. What would not fit into a comment is told in short, and at last counted: what ends keys comes first then.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from reconciler.core.guards import Refusal
 from reconciler.core.outcome import Outcome, Result, Status
-from reconciler.core.plan import Change, EnvironmentPlan, Plan
+from reconciler.core.plan import Change, EnvironmentPlan, Plan, Unmanaged
 from reconciler.core.quoting import clean
 from reconciler.errors import Problem
-from reconciler.formats.words import Field, action, by_glob, fields, outcome_summary, plan_summary, warnings
+from reconciler.formats.words import (
+    ACTIONS,
+    Field,
+    action,
+    by_glob,
+    fields,
+    is_left,
+    lost,
+    outcome_summary,
+    plan_summary,
+    titles,
+    warnings,
+)
+
+LIMIT = 65_000
+"""Bytes; GitHub takes comments of up to 65,536 characters, and GitLab longer ones."""
+
+_FOLDED_FROM = 8
+_LINES_IN_SHORT = (10_000, 300, 60, 10)
 
 
 def plan_markdown(plan: Plan, refusals: Iterable[Refusal]) -> str:
-    """The plan, a section for each environment with changes, warnings or unmanaged keys."""
-    lines = [f"**{plan_summary(plan)}**", ""]
+    """The plan, a section for each environment in which there is something to tell."""
     refused = [f"- {_code(each.where)}: {each.message}; {each.hint}" for each in refusals]
+    whole = _plan(plan, refused, _Whole())
+    if _fits(whole):
+        return whole
+    shorter = (_plan(plan, refused, _Short(lines)) for lines in _LINES_IN_SHORT)
+    return next((text for text in shorter if _fits(text)), f"**{plan_summary(plan)}**\n")
+
+
+def _plan(plan: Plan, refused: list[str], form: _Whole | _Short) -> str:
+    lines = [f"**{plan_summary(plan)}**", ""]
     if refused:
-        lines += ["### Refused", "", *refused, ""]
-    for environment in plan.environments:
-        if environment.changes or environment.warnings or environment.unmanaged:
-            lines += [*_environment(environment), ""]
+        lines += ["### Refused", "", *form.cut(refused), ""]
+    for title, environment in zip(titles(plan), plan.environments, strict=True):
+        section = list(_environment(environment, form))
+        if section:
+            lines += [f"### {_code(title)}", "", f"In {_place(environment)}", "", *section, ""]
     return "\n".join(lines)
+
+
+def _fits(text: str) -> bool:
+    return len(text.encode()) <= LIMIT
 
 
 def outcome_markdown(outcome: Outcome) -> str:
     """The report: its summary, and what was not applied first."""
-    lines = [f"**{outcome_summary(outcome)}**", ""]
     results = [result for environment in outcome.environments for result in environment.results]
-    lines += [_result(result) for result in sorted(results, key=lambda result: result.status is Status.APPLIED)]
-    lines += [f"- ⚠ {_code(warning)}" for warning in warnings(outcome)]
-    return "\n".join(lines) + "\n"
+    failed = [_result(result) for result in results if result.status is not Status.APPLIED]
+    applied = [_result(result) for result in results if result.status is Status.APPLIED]
+    told = [f"- ⚠ {_code(warning)}" for warning in warnings(outcome)]
+
+    def report(form: _Whole | _Short) -> str:
+        lines = [f"**{outcome_summary(outcome)}**", "", *form.cut(failed), *form.cut(told), *form.cut(applied)]
+        return "\n".join(lines) + "\n"
+
+    forms = (_Whole(), *map(_Short, _LINES_IN_SHORT))
+    return next((text for text in map(report, forms) if _fits(text)), f"**{outcome_summary(outcome)}**\n")
 
 
 def problems_markdown(problems: Iterable[Problem]) -> str:
     """The problems of a manifest as a list; a line that says so where there are none."""
-    listed = "".join(
+    listed = [
         f"- {_code(str(problem.position))}: {_code(problem.message)}"
-        f"{f' — {_code(problem.hint)}' if problem.hint else ''}\n"
+        f"{f' — {_code(problem.hint)}' if problem.hint else ''}"
         for problem in problems
+    ]
+    forms = ("\n".join((*_Short(lines).cut(listed), "")) for lines in _LINES_IN_SHORT)
+    return next(filter(_fits, forms)) if listed else "The manifest is valid.\n"
+
+
+class _Whole:
+    """Everything is told, long lists in folds."""
+
+    def cut(self, lines: list[str]) -> list[str]:
+        return lines
+
+    def changes(self, changes: Sequence[Change]) -> Iterator[str]:
+        told = [line for change in changes for line in _change(change)]
+        yield from _folded(f"{len(changes)} changes", told) if len(changes) >= _FOLDED_FROM else told
+
+    def untouched(self, keys: Sequence[Unmanaged], what: str) -> Iterator[str]:
+        ids = ", ".join(_code(key.id) for key in keys)
+        if len(keys) >= _FOLDED_FROM:
+            yield from _folded(f"{len(keys)} {what}, left alone", [ids])
+        else:
+            yield f"- {what}, left alone: {ids}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Short:
+    """A line for each change, the gravest first, and no more lines of a kind than this."""
+
+    lines: int
+
+    def cut(self, lines: list[str]) -> list[str]:
+        more = len(lines) - self.lines
+        return [*lines[: self.lines], f"- … and {more} more"] if more > 0 else lines
+
+    def changes(self, changes: Sequence[Change]) -> Iterator[str]:
+        gravest = sorted(changes, key=lambda change: -ACTIONS.index(action(change)))
+        yield "Too much for a comment: in short. `plan` as text or JSON tells everything."
+        yield ""
+        yield from _folded(f"{len(changes)} changes", self.cut([_headline(change) for change in gravest]))
+
+    def untouched(self, keys: Sequence[Unmanaged], what: str) -> Iterator[str]:
+        yield f"- {what}, left alone: {len(keys)}"
+
+
+def _environment(environment: EnvironmentPlan, form: _Whole | _Short) -> Iterator[str]:
+    if environment.changes:
+        yield from form.changes(environment.changes)
+    yield from form.cut(
+        [f"- left: {_code(each.address)}: {each.reason}" for each in filter(is_left, environment.unchanged)]
     )
-    return listed or "The manifest is valid.\n"
+    yield from form.cut([f"- ⚠ {_code(warning)}" for warning in environment.warnings])
+    for keys, what in ((environment.unmanaged, "unmanaged"), (environment.ignored, "ignored")):
+        if keys:
+            yield from form.untouched(keys, what)
 
 
-def _environment(environment: EnvironmentPlan) -> Iterator[str]:
-    yield f"### {_code(environment.environment)}"
+def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
+    yield f"<details><summary>{summary}</summary>"
     yield ""
-    yield f"Project {_code(environment.project)} at {_code(environment.endpoint)}"
+    yield from lines
     yield ""
-    for change in environment.changes:
-        yield from _change(change)
-    for warning in environment.warnings:
-        yield f"- ⚠ {_code(warning)}"
-    if environment.unmanaged:
-        yield f"- unmanaged, left alone: {', '.join(_code(key.id) for key in environment.unmanaged)}"
+    yield "</details>"
+    yield ""
+
+
+def _place(environment: EnvironmentPlan) -> str:
+    return f"project {_code(environment.project)} at {_code(environment.endpoint)}"
+
+
+def _headline(change: Change) -> str:
+    return f"- **{action(change)}** {_code(change.address)} ({_code(change.key_id)}): {change.reason}"
 
 
 def _change(change: Change) -> Iterator[str]:
-    yield f"- **{action(change)}** {_code(change.address)} ({_code(change.key_id)}): {change.reason}"
+    yield _headline(change)
     for field in fields(change):
         yield f"  - {field.name}: {_field(field)}"
     if added := by_glob(change):
         yield f"  - by glob: {_code(added)}"
+    if gone := lost(change):
+        yield f"  - lost, for a list replaces one of a lower layer: {_code(', '.join(gone))}"
     for mark in change.marks:
         yield f"  - ⚠ {mark.risk}{f' {_code(mark.detail)}' if mark.detail else ''}"
 

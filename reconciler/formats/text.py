@@ -14,7 +14,7 @@ from rich.style import Style
 
 from reconciler.core.guards import Refusal
 from reconciler.core.outcome import Outcome, Result, Status
-from reconciler.core.plan import Entry, EnvironmentPlan, Plan
+from reconciler.core.plan import Entry, EnvironmentPlan, Plan, Unmanaged
 from reconciler.core.quoting import clean
 from reconciler.formats.words import (
     SYMBOLS,
@@ -22,9 +22,12 @@ from reconciler.formats.words import (
     action,
     by_glob,
     fields,
+    is_left,
+    lost,
     outcome_summary,
+    place,
     plan_summary,
-    title,
+    titles,
     warnings,
 )
 
@@ -45,7 +48,7 @@ _STYLES = {
     Status.UNDELIVERED: Style(color="red"),
     Status.NOT_ATTEMPTED: Style(color="yellow"),
 }
-_SHOWN_UNMANAGED = 5
+_SHOWN_UNTOUCHED = 5
 
 
 class Screen:
@@ -85,22 +88,27 @@ def plan_text(
 ) -> str:
     """The plan as a screen; `verbose` adds the keys that stay as they are."""
     screen = Screen(width=width, color=color)
-    blocks = [_environment(environment, screen, verbose=verbose) for environment in plan.environments]
+    named = zip(titles(plan), plan.environments, strict=True)
+    blocks = [_environment(title, environment, screen, verbose=verbose) for title, environment in named]
     refused = list(_refusals(refusals, screen))
     if refused:
         blocks.append("\n".join((screen.paint("Refused:", "refusal"), *refused)))
     return "\n\n".join((*blocks, screen.wrap(plan_summary(plan)))) + "\n"
 
 
-def _environment(environment: EnvironmentPlan, screen: Screen, *, verbose: bool) -> str:
-    lines = [screen.paint(screen.wrap(clean(title(environment)), indent=2), "title")]
+def _environment(title: str, environment: EnvironmentPlan, screen: Screen, *, verbose: bool) -> str:
+    lines = [screen.paint(screen.wrap(clean(f"{title}: {place(environment)}"), indent=2), "title")]
     if not environment.changes:
         lines.append("  no changes")
-    entries: list[Entry] = [*environment.changes, *(environment.unchanged if verbose else ())]
+    entries: list[Entry] = [*environment.changes, *filter(lambda each: verbose or is_left(each), environment.unchanged)]
     for entry in sorted(entries, key=lambda entry: entry.address):
         lines += _entry(entry, screen)
-    if environment.unmanaged:
-        lines.append(screen.paint(_unmanaged(environment, screen, verbose=verbose), "dim"))
+    for keys, what in ((environment.unmanaged, "unmanaged"), (environment.ignored, "ignored")):
+        if keys:
+            lines.append(screen.paint(_untouched(keys, what, screen, verbose=verbose), "dim"))
+    if environment.protected and verbose:
+        names = ", ".join(clean(address) for address in environment.protected)
+        lines.append(screen.paint(screen.wrap(f"protected: {names}", first="  "), "dim"))
     lines += [screen.paint(screen.wrap(clean(text), first="  warning: "), "warning") for text in environment.warnings]
     return "\n".join(lines)
 
@@ -110,12 +118,14 @@ def _entry(entry: Entry, screen: Screen) -> Iterator[str]:
     name = entry.address.split("/", 1)[1]
     head, key_id = f"  {SYMBOLS[word]} {clean(name)}", f"({clean(entry.key_id)})"
     yield screen.paint(head, word) + screen.beside(head, key_id) + screen.paint(key_id, "dim")
-    if word == "none":
+    if word == "none" and not is_left(entry):
         return
     for field in fields(entry):
         yield from _field(field, screen)
     if added := by_glob(entry):
         yield _line("by glob", added, screen)
+    if gone := lost(entry):
+        yield _line("lost", f"{', '.join(gone)} (a list replaces one of a lower layer)", screen)
     yield screen.paint(_line("because", entry.reason, screen), "dim")
     for mark in getattr(entry, "marks", ()):
         yield screen.paint(_line("!", str(mark), screen), "warning")
@@ -141,12 +151,11 @@ def _line(label: str, value: str, screen: Screen) -> str:
     return screen.wrap(clean(value), first=f"      {label:{_LABEL}}")
 
 
-def _unmanaged(environment: EnvironmentPlan, screen: Screen, *, verbose: bool) -> str:
-    keys = environment.unmanaged
-    shown = keys if verbose else keys[:_SHOWN_UNMANAGED]
+def _untouched(keys: tuple[Unmanaged, ...], what: str, screen: Screen, *, verbose: bool) -> str:
+    shown = keys if verbose else keys[:_SHOWN_UNTOUCHED]
     names = ", ".join(clean(key.id) for key in shown) + (", …" if len(shown) < len(keys) else "")
     noun = "key is" if len(keys) == 1 else "keys are"
-    return screen.wrap(f"{len(keys)} unmanaged {noun} left alone: {names}", first="  ")
+    return screen.wrap(f"{len(keys)} {what} {noun} left alone: {names}", first="  ")
 
 
 def _refusals(refusals: Iterable[Refusal], screen: Screen) -> Iterator[str]:

@@ -9,12 +9,23 @@ from typing import assert_never
 from reconciler.core.desired import After
 from reconciler.core.diff import MembersChange, ValueChange, diff, show_expire
 from reconciler.core.outcome import Outcome, Status
-from reconciler.core.plan import Create, Delete, Deliver, Entry, EnvironmentPlan, Plan, Retire, Unchanged, Update
+from reconciler.core.plan import (
+    Create,
+    Delete,
+    Deliver,
+    Entry,
+    EnvironmentPlan,
+    Plan,
+    Reason,
+    Retire,
+    Unchanged,
+    Update,
+)
 from reconciler.core.risks import show_sink
 from reconciler.core.times import show_duration
 
 ACTIONS = ("create", "deliver", "update", "retire", "delete")
-SYMBOLS = {"create": "+", "deliver": ">", "update": "~", "retire": "!", "delete": "-", "none": "="}
+SYMBOLS = {"create": "+", "deliver": ">", "update": "~", "retire": "x", "delete": "-", "none": "="}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +120,16 @@ def by_glob(entry: Entry) -> str:
     return ", ".join(added)
 
 
+def lost(entry: Entry) -> tuple[str, ...]:
+    """What a list of a lower layer held, and the list that replaced it does not."""
+    return () if isinstance(entry, Retire | Delete | Unchanged) else entry.lost
+
+
+def is_left(entry: Entry) -> bool:
+    """Whether a key is left as it is although nothing declares it: worth a line even where nothing else is told."""
+    return isinstance(entry, Unchanged) and entry.reason is not Reason.EQUAL
+
+
 def counts(plan: Plan) -> dict[str, int]:
     """How many keys each action concerns, and how many none does."""
     counted = Counter(action(change) for change in plan.changes)
@@ -116,6 +137,7 @@ def counts(plan: Plan) -> dict[str, int]:
         **{name: counted[name] for name in ACTIONS},
         "unchanged": sum(len(environment.unchanged) for environment in plan.environments),
         "unmanaged": sum(len(environment.unmanaged) for environment in plan.environments),
+        "ignored": sum(len(environment.ignored) for environment in plan.environments),
     }
 
 
@@ -123,6 +145,8 @@ def plan_summary(plan: Plan) -> str:
     """The plan in one line."""
     counted = counts(plan)
     left = f"{counted['unchanged']} unchanged, {counted['unmanaged']} unmanaged"
+    if counted["ignored"]:
+        left += f", {counted['ignored']} ignored"
     if not plan.changes:
         return f"No changes ({left})."
     what = ", ".join(f"{counted[name]} to {name}" for name in ACTIONS if counted[name])
@@ -153,6 +177,15 @@ def warnings(outcome: Outcome) -> tuple[str, ...]:
     return (*own, *outcome.warnings)
 
 
-def title(environment: EnvironmentPlan) -> str:
-    """An environment in one line: where it is."""
-    return f"{environment.environment}: project {environment.project} at {environment.endpoint}"
+def titles(plan: Plan) -> tuple[str, ...]:
+    """Each environment's name, with its owner where the plan has several."""
+    several = len({environment.owner for environment in plan.environments}) > 1
+    return tuple(
+        f"{environment.environment} ({environment.owner})" if several else environment.environment
+        for environment in plan.environments
+    )
+
+
+def place(environment: EnvironmentPlan) -> str:
+    """Where an environment is."""
+    return f"project {environment.project} at {environment.endpoint}"

@@ -300,7 +300,7 @@ def test_an_environment_named_twice_is_planned_once(command: Command) -> None:
     ("arguments", "option"),
     [
         (["destroy", "-e", "local", "-e", "other", "--auto-approve"], "--environment"),
-        (["validate", "-f", "broken.yaml", "--file=keys.yaml"], "--file"),
+        (["scopes", "-f", "broken.yaml", "--file=keys.yaml"], "--file"),
         (["scopes", "-e", "local", "-e", "other"], "--environment"),
         (["plan", "--format", "json", "--format", "text"], "--format"),
         (["apply", "--auto-approve", "--allow-deletes", "2", "--allow-deletes=1"], "--allow-deletes"),
@@ -379,13 +379,6 @@ def test_a_manifest_that_is_not_there_is_told_with_what_to_do(command: Command) 
     assert ended.code == 1
     assert ended.err == (
         "error: there is no file nowhere.yaml\n  hint: name another with -f, or write one with `reconciler init`\n"
-    )
-
-
-def test_a_folder_is_no_manifest(command: Command) -> None:
-    assert (
-        command("plan", "-f", ".").err
-        == "error: . is a directory, not a file\n  hint: name the manifest in it with -f\n"
     )
 
 

@@ -27,7 +27,7 @@ def written(folder: Path, path: str) -> Path:
 
 def test_two_environments_may_not_meet_in_one_sink(tmp_path: Path) -> None:
     with pytest.raises(ManifestError) as caught:
-        api.validate(written(tmp_path, ".env"), (), {})
+        api.validate([written(tmp_path, ".env")], (), {})
 
     (problem,) = caught.value.problems
     assert problem.message == "one/backend and two/backend are delivered to the same place"
@@ -46,4 +46,6 @@ async def test_the_plan_of_both_refuses_what_the_plan_of_one_allows(tmp_path: Pa
 
 
 def test_a_path_of_its_own_for_each_environment_is_valid(tmp_path: Path) -> None:
-    assert api.validate(written(tmp_path, '"{environment}.env"'), (), {}).keys == {"one": 1, "two": 1}
+    validation = api.validate([written(tmp_path, '"{environment}.env"')], (), {})
+
+    assert [(checked.environment, checked.keys) for checked in validation.environments] == [("one", 1), ("two", 1)]

@@ -113,7 +113,13 @@ class Shop:
 
     async def plan(self, wish: Desired, *, sinks: Sinks | None = None) -> PlannedEnvironment:
         """The plan, with everything allowed."""
-        site = Site(store=self.store, own_secret=self.own_secret, empty=replace(wish, keys=()), resolve=lambda _: wish)
+        site = Site(
+            store=self.store,
+            own_secret=self.own_secret,
+            empty=replace(wish, keys=()),
+            resolve=lambda _: wish,
+            folder=Path(),
+        )
         allow = Allowances(deletes=1000, in_use=True)
         planned = await planning.plan([site], sinks or InstalledSinks(), allow)
         return planned.environments[0]

@@ -168,9 +168,15 @@ class Machine:
                 label="local",
             )
             own = self.world.credential.secret if self.world.credential.kind == "project_key" else None
-            yield Reconciler(
+            site = Site(
+                store=store,
+                own_secret=own,
+                empty=replace(desired, keys=()),
+                resolve=lambda _: desired,
                 folder=self.folder,
-                sites=(Site(store=store, own_secret=own, empty=replace(desired, keys=()), resolve=lambda _: desired),),
+            )
+            yield Reconciler(
+                sites=(site,),
                 parallelism=self.parallelism,
                 clock=self.clock,
                 entropy=entropy,

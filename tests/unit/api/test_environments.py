@@ -32,4 +32,5 @@ async def test_an_environment_that_is_named_twice_is_planned_once(manifest: Path
 
 
 def test_an_environment_that_is_named_twice_is_judged_once(manifest: Path) -> None:
-    assert validate(manifest, ["one", "one"], {}).keys == {"one": 1}
+    (checked,) = validate([manifest], ["one", "one"], {}).environments
+    assert (checked.environment, checked.keys) == ("one", 1)

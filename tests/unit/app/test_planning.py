@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import cast
 
 import pytest
@@ -51,6 +52,7 @@ def site(store: Store, wish: Desired | None = None) -> Site:
         own_secret=None,
         empty=desired(),
         resolve=lambda _: desired(wanted()) if wish is None else wish,
+        folder=PurePath(),
     )
 
 
