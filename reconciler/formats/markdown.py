@@ -72,7 +72,7 @@ def outcome_markdown(outcome: Outcome) -> str:
         lines = [f"**{outcome_summary(outcome)}**", "", *form.cut(failed), *form.cut(told), *form.cut(applied)]
         return "\n".join(lines) + "\n"
 
-    forms = (_Whole(), *map(_Short, _LINES_IN_SHORT))
+    forms: list[_Whole | _Short] = [_Whole(), *map(_Short, _LINES_IN_SHORT)]
     return next((text for text in map(report, forms) if _fits(text)), f"**{outcome_summary(outcome)}**\n")
 
 

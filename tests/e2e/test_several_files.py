@@ -18,6 +18,7 @@ environments:
   local: {endpoint: emulator, project: one-project}
   other: {endpoint: emulator, project: other-project}
 """
+WITHOUT_CI = SHOP.replace("  ci: {scopes: [sites.read]}\n", "")
 PAY = SHOP.replace("owner: shop", "owner: shop/pay").replace("storefront", "ledger")
 
 
@@ -36,11 +37,8 @@ def planned(command: Command, *arguments: str) -> list[str]:
     """The addresses and symbols of a plan, in order."""
     ended = command("plan", *arguments)
     assert ended.code == 0, ended.err
-    return [
-        line.split("(")[0].strip()
-        for line in ended.out.splitlines()
-        if line.startswith(("  +", "  -", "local", "other"))
-    ]
+    told = ("  +", "  -", "local", "other", "extra")
+    return [line.split("  (")[0].strip() for line in ended.out.splitlines() if line.startswith(told)]
 
 
 def test_a_directory_stands_for_its_manifests_in_the_order_of_their_names(command: Command) -> None:
@@ -76,6 +74,7 @@ def test_an_environment_that_only_one_of_the_files_has_is_planned_there(command:
     command.write(PAY.replace("other:", "extra:"), "keys/pay.yml")
 
     assert planned(command, "-f", "keys", "-e", "extra") == [
+        "extra: project other-project at emulator",
         "+ ci",
         "+ ledger",
     ]
@@ -112,10 +111,10 @@ def test_a_directory_without_manifests_is_an_error(command: Command) -> None:
 
     ended = command("plan", "-f", "empty")
 
-    assert (ended.code, ended.err) == (
-        1,
+    assert ended.code == 1
+    assert ended.err == (
         "error: there is no manifest in the directory empty\n"
-        "  hint: manifests end in .yaml or .yml; directories below it are not searched: name each with -f\n",
+        "  hint: manifests end in .yaml or .yml; directories below it are not searched: name each with -f\n"
     )
 
 
@@ -145,9 +144,7 @@ def test_an_exclude_leaves_keys_out_and_a_target_and_an_exclude_work_together(co
 
 def test_a_key_outside_of_the_selection_is_neither_changed_nor_taken_for_undeclared(command: Command) -> None:
     assert command("apply", "-f", "keys/shop.yaml", "-e", "local", "--auto-approve").code == 0
-    command.write(
-        SHOP.replace("[rows.read]", "[rows.write]").replace("  ci: {scopes: [sites.read]}\n", ""), "keys/shop.yaml"
-    )
+    command.write(WITHOUT_CI.replace("[rows.read]", "[rows.write]"), "keys/shop.yaml")
 
     ended = command("apply", "-f", "keys/shop.yaml", "-e", "local", "--target", "*/storefront", "--auto-approve")
 
@@ -158,14 +155,14 @@ def test_a_key_outside_of_the_selection_is_neither_changed_nor_taken_for_undecla
 def test_a_target_that_matches_no_key_is_an_error_with_the_nearest_address(command: Command) -> None:
     ended = command("plan", "-f", "keys/shop.yaml", "-e", "local", "--target", "local/storefrnt")
 
-    assert (ended.code, ended.err) == (
-        1,
-        'error: no key has an address that "local/storefrnt" matches\n  hint: did you mean "local/storefront"?\n',
+    assert ended.code == 1
+    assert ended.err == (
+        'error: no key has an address that "local/storefrnt" matches\n  hint: did you mean "local/storefront"?\n'
     )
 
 
 def test_an_undeclared_key_can_be_a_target(command: Command) -> None:
     assert command("apply", "-f", "keys/shop.yaml", "-e", "local", "--auto-approve").code == 0
-    command.write(SHOP.replace("  ci: {scopes: [sites.read]}\n", ""), "keys/shop.yaml")
+    command.write(WITHOUT_CI, "keys/shop.yaml")
 
     assert planned(command, "-f", "keys/shop.yaml", "-e", "local", "--target", "local/ci")[1:] == ["- ci"]
