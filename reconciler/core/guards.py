@@ -123,7 +123,7 @@ def _empty(desired: Desired, plan: EnvironmentPlan) -> Iterator[Refusal]:
         yield Refusal(
             guard="empty",
             where=plan.environment,
-            message=f"the manifest declares no key here, so every key of its own would go: {_ending(plan)}",
+            message=f"the manifest declares no key here, and its keys would go, all {_ending(plan)} of them",
             hint="write `allow_empty: true` in the environment if that is meant",
         )
 
