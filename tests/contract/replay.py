@@ -148,8 +148,8 @@ async def replay(groups: Sequence[Sequence[Entry]], profile: Profile) -> Report:
     """Replay a recording from an empty server with the projects proja and projb."""
     clock = _Clock()
     emulator = Emulator(profile=profile, clock=clock)
-    for project in ("proja", "projb"):
-        emulator.ensure_project(project, organization="org1")
+    for project, name in (("proja", "Project A"), ("projb", "Project B")):
+        emulator.ensure_project(project, organization="org1", name=name)
     matched, skipped, mismatches = [], [], []
     transport = httpx.ASGITransport(emulator.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:

@@ -142,7 +142,7 @@ def test_a_killed_process_loses_nothing_it_answered_and_leaves_a_sane_file(datab
 
 
 async def test_a_database_that_stays_locked_is_a_server_error(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.emulator.store._BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("reconciler.emulator.database._BUSY_SECONDS", 0.01)
     emulator = Emulator(database)
     emulator.ensure_project("shop")
     headers = {
