@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler.emulator import account, actions, dates
+from reconciler.emulator import account, actions, dates, tokens
 from reconciler.emulator.app import App
 from reconciler.emulator.database import Database
 from reconciler.emulator.ids import random_id
@@ -24,6 +25,7 @@ from reconciler.emulator.profile import Profile, server
 from reconciler.emulator.store import Project, Store, Taken, new_secret
 from reconciler.emulator.wire import ASGIApp
 
+_TOKEN_SECONDS = 3600
 _OWNER = "owner@emulator.invalid"
 
 
@@ -61,8 +63,8 @@ class Emulator:
         self._people = People(self._database)
         self._owner = self._ensure_owner()
         self.console_session()
-        signing = self._database.setting("signing", secrets.token_urlsafe(48))
-        self.app = App(self._store, self._people, chosen, signing, clock)
+        self._signing = self._database.setting("signing", secrets.token_urlsafe(48))
+        self.app = App(self._store, self._people, chosen, self._signing, clock)
 
     def ensure_organization(self, organization: str, *, name: str | None = None) -> None:
         """Make the organization unless it is there; ids compare without case, `name` is then left."""
@@ -105,6 +107,35 @@ class Emulator:
         value = self._database.setting("console_session", session.value)
         self._people.ensure_session(replace(session, value=value, expire="9999-12-31T23:59:59.999+00:00"))
         return value
+
+    def session_of(self, user_id: str) -> str:
+        """A new session of a user, as a login would make it.
+
+        Raises:
+            ValueError: there is no such user.
+        """
+        user = self._people.user(user_id)
+        if user is None:
+            raise ValueError(f"the emulator has no user {user_id!r}: call add_user first")
+        session = account.new_session(user, self._clock())
+        self._people.ensure_session(session)
+        return session.value
+
+    def token(self, session: str) -> str:
+        """A JWT that stands for a session for an hour, as `POST /v1/account/jwts` would make it.
+
+        Raises:
+            ValueError: there is no such session.
+        """
+        found = self._people.session(session)
+        if found is None:
+            raise ValueError("the emulator has no such session")
+        said = {"userId": found.user, "sessionId": found.id}
+        return tokens.encode(said, self._signing, self._clock(), _TOKEN_SECONDS)
+
+    def count_keys(self, project_id: str) -> int:
+        """How many keys a project has."""
+        return self._store.count("project = ?", [project_id], sys.maxsize)
 
     def add_key(  # noqa: PLR0913 - what a key has
         self,

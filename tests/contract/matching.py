@@ -19,8 +19,8 @@ from tests.contract.recorded import Clipped, Reply
 _TIME = re.compile(r'("(?:\$createdAt|\$updatedAt|accessedAt)":)"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00)"')
 _CHOSEN_ID = re.compile(r'"\$id":"([0-9a-f]{20})"')
 _ID = re.compile(r'\{"\$id":"([^"]+)"')
-_TOKEN = r"[\w-]+\.[\w-]+\.[\w-]+"
-_PLACEHOLDER = r"<[A-Za-z][\w-]*(?::[^<>\"]*)?>"
+_TOKEN = r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+"
+_PLACEHOLDER = r"<(?:[A-Z][A-Z0-9_-]*|[a-z0-9]+:\d+|jwt|JWT)(?::[^<>\"]*)?>"
 _SECRET = re.compile(
     rf'"(?P<kind>standard_|organization_|account_|ephemeral_|dynamic_|)'
     rf'(?:(?P<hex><hex:256>|[0-9a-f]{{256}})|(?P<token>{_TOKEN})|(?P<masked>{_PLACEHOLDER}))"'
@@ -82,8 +82,8 @@ def masked(body: str) -> str:
 
 
 def values_of_the_server(recorded: str, replayed: str) -> Iterable[tuple[str, str]]:
-    """Ids and secrets that the recorded server chose, each with what stands for it now."""
-    pattern = re.compile(rf'"((?:[a-z]+_)?(?:{_TOKEN}|[0-9a-f]{{256}})|[0-9a-f]{{20}})"')
+    """Ids and tokens that the recorded server chose, each with what stands for it now."""
+    pattern = re.compile(rf'"((?:[a-z]+_)?{_TOKEN}|[0-9a-f]{{20}})"')
     was, now = pattern.findall(recorded), pattern.findall(replayed)
     return zip(was, now, strict=True) if len(was) == len(now) else ()
 
