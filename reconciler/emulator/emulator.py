@@ -184,7 +184,7 @@ class Emulator:
         if found is None:
             now = self._clock()
             password = self._database.setting("console_password", secrets.token_urlsafe(24))
-            owner = User("owner", _OWNER, "Owner", password, None, dates.render(now))
+            owner = User(random_id(now), _OWNER, "Owner", password, None, dates.render(now))
             with suppress(ValueError):  # another process on the same file was first
                 self._people.add_user(owner)
             found = self._people.user_of(_OWNER)

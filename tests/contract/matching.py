@@ -32,6 +32,7 @@ _FORMS = (
     ),
     (re.compile(r'("(?:at|\$createdAt|\$updatedAt)":)"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"'), r'\1"<bare time>"'),
     (re.compile(r'("expire":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"'), r'\1"<fine time>"'),
+    (re.compile(r'("(?:email|providerUid)":)"[^"@]+@[^"]+"'), r'\1"<e-mail>"'),
     (re.compile(r'"[0-9a-f]{20}"'), '"<chosen>"'),
     (re.compile(r"(?<![\w.@])(?!app\.)[\w.+-]+@[\w.-]+(?= \(role: )"), "<e-mail>"),
 )

@@ -3,6 +3,7 @@
 - `<SESSION>` is the owner's session; `<SESSION:x>` that of somebody who owns nothing.
 - `<KEY:name>` is the key of that id, or of that name; with `-bare`, `-nl`, `-up` at its end, a spoilt form of it.
   A name that no key has is an ephemeral key: the one whose entry's label holds the name, or the latest.
+- `<EMAIL>` and `<PASSWORD>` are the owner's.
 - `<JWT>`, also with a name, is a token of the owner's session.
 - What the recorded server chose and the recording shows, ids and tokens, is what was shown in its place now.
 """
@@ -13,7 +14,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_WRITTEN = re.compile(r"<(SESSION|KEY|JWT|EPHEMERAL|EPH|DYNAMIC)(\d*)(?:[:_-]([^<>]*))?>")
+_WRITTEN = re.compile(r"<(SESSION|KEY|EMAIL|PASSWORD|JWT|EPHEMERAL|EPH|DYNAMIC)(\d*)(?:[:_-]([^<>]*))?>")
 _UNKNOWN = re.compile(r"<[A-Z][A-Z0-9_]*(?:[:-][^<>]*)?>")
 _SPOILT: dict[str, Callable[[str], str]] = {
     "-bare": lambda secret: secret.partition("_")[2],
@@ -38,11 +39,13 @@ class Placeholders:
         session: the owner's session.
         outsider: makes a session of somebody who owns nothing.
         token: makes a JWT of a session.
+        login: the owner's e-mail address and password.
     """
 
     session: str
     outsider: Callable[[], str]
     token: Callable[[str], str]
+    login: tuple[str, str]
     _keys: dict[str, str] = field(default_factory=dict)
     _ephemeral: list[tuple[str, str]] = field(default_factory=list)
     _chosen: dict[str, str] = field(default_factory=dict)
@@ -85,6 +88,8 @@ class Placeholders:
                 return self.session
             case "SESSION":
                 return self.outsider()
+            case "EMAIL" | "PASSWORD":
+                return self.login[kind == "PASSWORD"]
             case "JWT" if not self._has_ephemeral(name):
                 return self.token(self.session)
             case _:

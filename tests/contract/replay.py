@@ -23,7 +23,7 @@ from typing import get_args
 from reconciler.emulator import Profile
 from tests.contract.recorded import HERE, Entry, load
 from tests.contract.stage import Filler, Stage
-from tests.contract.unrecorded import changed, counts_all, made, project_of
+from tests.contract.unrecorded import Step, changed, counts_all, made, project_of, used
 
 _MOST_FILLERS = 8
 _COUNTED = 5000
@@ -73,7 +73,7 @@ async def _replay(
 ) -> tuple[Report, Filler | None]:
     """One replay; it ends early where a total counts keys that nobody made."""
     stage = Stage(profile, _host(groups), groups)
-    unseen, changes = made(groups), changed(groups)
+    steps: list[Step] = [*made(groups), *changed(groups), *used(groups)]
     matched, mismatches, skipped = [], [], []
     counted: dict[str, tuple[int, int]] = {}
     needed = None
@@ -82,11 +82,7 @@ async def _replay(
             counted = dict.fromkeys(counted, (number, 0))
             for index, entry in enumerate(group):
                 where = (number, index)
-                await stage.prepare(
-                    entry,
-                    [key for key in unseen if (key.group, key.entry) == where],
-                    [change for change in changes if (change.group, change.entry) == where],
-                )
+                await stage.prepare(entry, [step for step in steps if (step.group, step.entry) == where])
                 await stage.fill([filler for filler in fillers if filler.where == where])
                 if len(fillers) < _MOST_FILLERS and (missing := _missing(entry, stage)):
                     project, count = missing

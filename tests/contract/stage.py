@@ -16,7 +16,16 @@ from reconciler.emulator import Emulator, Profile
 from tests.contract.matching import Matcher, masked, values_of_the_server
 from tests.contract.placeholders import Placeholders, Unknown
 from tests.contract.recorded import Call, Entry, Reply
-from tests.contract.unrecorded import Changed, Made, deleted_on_record, is_whole_list, project_of, shown_keys
+from tests.contract.unrecorded import (
+    Changed,
+    Made,
+    Step,
+    Used,
+    deleted_on_record,
+    is_whole_list,
+    project_of,
+    shown_keys,
+)
 
 _ORGANIZATION = "org1"
 _PROJECTS = {"proja": "Project A", "projb": "Project B"}
@@ -66,12 +75,17 @@ class Stage:
             self._emulator.ensure_project(project, organization=_ORGANIZATION, name=name)
         self._session = self._emulator.console_session()
         self._deleted = deleted_on_record(groups)
-        self._ids: dict[str, dict[str, str]] = {}
+        self._ids: dict[str, str] = {}
         self._fillers = 0
         self._matcher = Matcher()
         transport = httpx.ASGITransport(self._emulator.app)
         self._client = httpx.AsyncClient(transport=transport, base_url=f"http://{host}:8080")
-        self._placeholders = Placeholders(session=self._session, outsider=self._outsider, token=self._emulator.token)
+        self._placeholders = Placeholders(
+            session=self._session,
+            outsider=self._outsider,
+            token=self._emulator.token,
+            login=self._emulator.console_login(),
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -86,20 +100,20 @@ class Stage:
         """How many keys a project has."""
         return self._emulator.count_keys(project)
 
-    async def prepare(self, entry: Entry, unseen: Sequence[Made], changes: Sequence[Changed]) -> None:
+    async def prepare(self, entry: Entry, steps: Sequence[Step]) -> None:
         """Do what the recorder did before an entry without recording it."""
-        for key in unseen:
-            self._make(key)
-        for change in changes:
-            owner = self._headers({**_OWNER, "X-Appwrite-Project": change.project})
-            await self._client.put(f"{_KEYS}/{change.key_id}", headers=owner, json=change.fields)
+        for step in steps:
+            await self._take(step)
         if entry.call is None or not entry.replies:
             return
         self._clock.reach(entry.replies[0].at)
-        if entry.call.path.startswith(_LOGIN) and entry.replies[0].status == 201:
+        succeeds = entry.replies[0].status < 300
+        if succeeds and any("<SESSION>" in value for value in (entry.call.headers or _OWNER).values()):
+            self._emulator.console_session()  # whoever logged out has logged in again
+        if succeeds and entry.call.path.startswith(_LOGIN):
             self._meet(entry.call)
-        if entry.replies[0].status == 200 and entry.replies[0].clipped is None and is_whole_list(entry.call):
-            await self._arrange(entry, project_of(entry.call))
+        if succeeds and entry.replies[0].clipped is None and is_whole_list(entry.call):
+            await self._tidy(entry, project_of(entry.call))
 
     async def fill(self, fillers: Sequence[Filler]) -> None:
         """Make the keys that only totals tell of."""
@@ -131,17 +145,30 @@ class Stage:
             return None, self._matcher.difference(entry.replies[0], replies[0])
         return None, _difference_of_many(entry.replies, replies)
 
-    async def _arrange(self, entry: Entry, project: str) -> None:
-        """Before a whole list: delete what it does not show, use what it shows as used."""
-        shown = {key["$id"]: key for key in shown_keys(entry)}
+    async def _take(self, step: Step) -> None:
+        match step:
+            case Made():
+                self._make(step)
+            case Changed():
+                owner = self._headers({**_OWNER, "X-Appwrite-Project": step.project})
+                await self._client.put(f"{_KEYS}/{step.key_id}", headers=owner, json=step.fields)
+            case Used():
+                for sdk in step.sdks or [""]:
+                    try:
+                        user = self._headers(_user(step.project, step.key_id) | {"X-SDK-Name": sdk})
+                    except Unknown:
+                        return
+                    await self._client.get(f"{_KEYS}/{step.key_id}", headers=user)
+
+    async def _tidy(self, entry: Entry, project: str) -> None:
+        """Before a whole list: delete what it does not show."""
+        shown = {key["$id"].lower() for key in shown_keys(entry)}
         owner = self._headers({**_OWNER, "X-Appwrite-Project": project})
         live = (await self._client.get(_KEYS, headers=owner)).json().get("keys", [])
         for key in live:
-            was = shown.get(self._ids.get(project, {}).get(key["$id"], key["$id"]))
-            if was is None and key["$id"].lower() not in self._deleted and len(live) > len(shown):
+            was = self._ids.get(key["$id"], key["$id"]).lower()
+            if was not in shown and was not in self._deleted and len(live) > len(shown):
                 await self._client.delete(f"{_KEYS}/{key['$id']}", headers=owner)
-            elif was is not None and was["accessedAt"] and not key["accessedAt"]:
-                await self._client.get(_KEYS, headers=self._headers(_user(project, key["$id"])))
 
     def _make(self, key: Made) -> None:
         self._clock.reach(key.at)
@@ -196,7 +223,7 @@ class Stage:
             was = (
                 json.loads(recorded.body).get("$id", made["$id"]) if recorded.status == replayed.status else made["$id"]
             )
-            self._ids.setdefault(project_of(entry.call), {})[made["$id"]] = was
+            self._ids[made["$id"]] = was
 
 
 def _user(project: str, key_id: str) -> dict[str, str]:

@@ -66,7 +66,7 @@ _MUTATIONS: dict[str, tuple[object, str, Any, str]] = {
     "a later last day": (
         dates,
         "_LATEST",
-        datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
         "02-create/expire year 9999",
     ),
     "one millisecond more of life": (

@@ -8,7 +8,7 @@ nothing that the emulator says:
 - a key that a complete list does not show, and that no recorded call deleted: it was deleted before the list;
 - a key that is shown with another name, other scopes or another end than it was shown with last: it was changed
   in between, since the answer to a recorded change would have shown it;
-- a key that was used: `accessedAt` moved although no recorded call used it.
+- a key that is shown as used, with the SDKs that used it, and that no recorded call used: it was used before.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tests.contract.recorded import Call, Entry
 _ITEM = re.compile(r"/v1/(?:project|projects/[^/?]+)/+keys/([^/?]+)/?(?:\?|$)")
 _LIST = re.compile(r"/v1/(?:project|projects/[^/?]+)/+keys/?(?:\?|$)")
 _ALIAS = re.compile(r"/v1/projects/([^/?]+)/")
+_KEY = re.compile(r"<KEY:([^>]+)>")
 _SUCCESS = range(200, 300)
 
 
@@ -51,6 +52,20 @@ class Changed:
     project: str
     key_id: str
     fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """A key that was used off the record, before entry `entry` of group `group`."""
+
+    group: int
+    entry: int
+    project: str
+    key_id: str
+    sdks: Sequence[str]
+
+
+Step = Made | Changed | Used
 
 
 def project_of(call: Call) -> str:
@@ -124,6 +139,23 @@ def changed(groups: Sequence[Sequence[Entry]]) -> list[Changed]:
                     project = project_of(entry.call)
                     found.append(Changed(group=number, entry=index, project=project, key_id=key["$id"], fields=now))
                 last[_id(key["$id"])] = now
+    return found
+
+
+def used(groups: Sequence[Sequence[Entry]]) -> list[Used]:
+    """The keys that were used off the record."""
+    known: set[str] = set()
+    found: list[Used] = []
+    for number, group in enumerate(groups):
+        for index, entry in enumerate(group):
+            if entry.call is None:
+                continue
+            known |= {_id(name) for value in (entry.call.headers or {}).values() for name in _KEY.findall(value)}
+            for key in shown_keys(entry):
+                if key.get("accessedAt") and _id(key["$id"]) not in known:
+                    known.add(_id(key["$id"]))
+                    project, sdks = project_of(entry.call), key.get("sdks", [])
+                    found.append(Used(group=number, entry=index, project=project, key_id=key["$id"], sdks=sdks))
     return found
 
 
