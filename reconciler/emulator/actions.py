@@ -1,4 +1,4 @@
-"""What each key call does once caller and project are known, and the two open calls.
+"""What each key call does once caller and project are known, and the open calls.
 
 A PUT replaces name, scopes, expire and, where there is one, the description; one that changes nothing
 leaves `$updatedAt`. Whether anything changes is judged on what was sent, so the same instant in another
@@ -8,6 +8,7 @@ form is a change.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,7 +16,7 @@ from reconciler.emulator import dates, errors, grants, params, queries
 from reconciler.emulator.call import Call, Caller
 from reconciler.emulator.ids import random_id
 from reconciler.emulator.listing import listing
-from reconciler.emulator.profile import Server
+from reconciler.emulator.profile import Scope, Server
 from reconciler.emulator.store import Key, Project, Taken, new_secret
 from reconciler.emulator.wire import Answer, dump_json
 
@@ -123,6 +124,15 @@ def version(server: Server) -> Answer:
 
 def scopes(server: Server) -> Answer:
     """Every scope that a project key may hold here."""
+    return _scopes(server.scopes)
+
+
+def organization_scopes(server: Server) -> Answer:
+    """Every scope that a key of an organization may hold here."""
+    return _scopes(server.organization_scopes)
+
+
+def _scopes(known: Sequence[Scope]) -> Answer:
     shown = [
         {
             "$id": scope.id,
@@ -130,7 +140,7 @@ def scopes(server: Server) -> Answer:
             "category": scope.category,
             "deprecated": scope.deprecated,
         }
-        for scope in server.scopes
+        for scope in known
     ]
     return Answer(200, dump_json({"total": len(shown), "scopes": shown}).encode())
 

@@ -28,7 +28,11 @@ _NOT_FOUND = (
     "</body></html>"
 )
 
-_OPEN: Mapping[Kind, Callable[[Server], Answer]] = {"version": actions.version, "scopes": actions.scopes}
+_OPEN: Mapping[Kind, Callable[[Server], Answer]] = {
+    "version": actions.version,
+    "scopes": actions.scopes,
+    "organization_scopes": actions.organization_scopes,
+}
 _READS: Mapping[Kind, Callable[[Call, Project], Answer]] = {
     "list_keys": actions.list_keys,
     "get_key": actions.get,

@@ -29,11 +29,25 @@ class Scope:
     deprecated: bool
 
 
+def _pair(subject: str, what: str, category: str, *, deprecated: bool = False) -> tuple[Scope, ...]:
+    """The two scopes of a subject."""
+    return tuple(
+        Scope(id=f"{subject}.{verb}", description=f"{does} {what}.", category=category, deprecated=deprecated)
+        for verb, does in (("read", "Read"), ("write", "Create, change and delete"))
+    )
+
+
+_PROJECTS = _pair("projects", "projects of the organization", "Projects")
+_DEV_KEYS = _pair("devKeys", "development keys of projects", "Other", deprecated=True)
+_PROJECT_KEYS = _pair("organization.projects.keys", "API keys of the organization's projects", "Projects")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Server:
     """One emulated server. `scopes` in the server's order; at most `max_scopes` in a key.
 
     Attributes:
+        organization_scopes: what a key of an organization may hold.
         hardened: secrets are shown once, no key grants more than it holds, JWTs manage no keys, and a
             bad key is refused instead of being a guest.
         describes_keys: keys have a `description`.
@@ -47,6 +61,7 @@ class Server:
     max_scopes: int
     keys_create_keys: bool
     scopes: tuple[Scope, ...]
+    organization_scopes: tuple[Scope, ...]
     hardened: bool = False
     describes_keys: bool = False
     organization_routes: bool = False
@@ -76,15 +91,23 @@ def server(profile: Profile) -> Server:
         for entry in catalogue["scopes"]
     }
     scopes = tuple(known[name] for name in catalogue["profiles"][profile])
+    of_organizations = _PROJECTS + (_PROJECT_KEYS if profile == "2.6.2" else _DEV_KEYS)
     match profile:
         case "main":
-            return Server(version="1.9.6", max_scopes=200, keys_create_keys=False, scopes=scopes)
+            return Server(
+                version="1.9.6",
+                max_scopes=200,
+                keys_create_keys=False,
+                scopes=scopes,
+                organization_scopes=of_organizations,
+            )
         case "1.9.x":
             return Server(
                 version="1.9.6",
                 max_scopes=100,
                 keys_create_keys=True,
                 scopes=scopes,
+                organization_scopes=of_organizations,
                 onboards=False,
                 logout_fails=True,
                 scalar_body_fails=True,
@@ -95,6 +118,7 @@ def server(profile: Profile) -> Server:
                 max_scopes=200,
                 keys_create_keys=False,
                 scopes=scopes,
+                organization_scopes=of_organizations,
                 hardened=True,
                 describes_keys=True,
                 organization_routes=True,

@@ -16,6 +16,7 @@ from reconciler.emulator import errors
 Kind = Literal[
     "version",
     "scopes",
+    "organization_scopes",
     "list_keys",
     "create_key",
     "create_ephemeral",
@@ -86,6 +87,7 @@ def _one(method: str, path: str, kind: Kind, family: Family, *scopes: str) -> _P
 _PATTERNS = (
     _one("GET", "v1/health/version", "version", "open"),
     _one("GET", "v1/console/scopes/project", "scopes", "open"),
+    _one("GET", "v1/console/scopes/organization", "organization_scopes", "open"),
     *_keys_under("v1/project/keys", "project", _READ, _WRITE),
     *_keys_under("v1/projects/:projectId/keys", "alias", _READ, _WRITE),
     _one("POST", "v1/projects/:projectId/jwts", "create_ephemeral", "alias", *_WRITE),

@@ -1,9 +1,10 @@
 """Whether an answer is the recorded one: to the byte, but for what differs by nature.
 
 By form only: times that the server chose, ids that it chose, secrets and tokens, the e-mail address of who is
-logged in, and the HTML of error pages. An expiry that the client chose is exact. Times and chosen ids must
-still agree among themselves: where two recorded values of a field were equal the replayed ones must be, and
-where they differed too, so that a PUT that moves `$updatedAt` when the server did not is a mismatch.
+logged in, the words that describe a scope (the emulator has its own), and the HTML of error pages. An expiry
+that the client chose is exact. Times and chosen ids must still agree among themselves: where two recorded values
+of a field were equal the replayed ones must be, and where they differed too, so that a PUT that moves
+`$updatedAt` when the server did not is a mismatch.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _SECRET = re.compile(
     rf'(?:(?P<hex><hex:256>|[0-9a-f]{{256}})|(?P<token>{_TOKEN})|(?P<masked>{_PLACEHOLDER}))"'
 )
 _FORMS = (
+    (re.compile(r'(\{"\$id":"[\w.]+","description":)"(?:[^"\\]|\\.)+"(?=,"category")'), r'\1"<words>"'),
     (
         re.compile(r'("(?:consoleAccessedAt|registration|passwordUpdate|pingedAt)":)"\d{4}-\d\d-\d\dT[^"]+"'),
         r'\1"<time>"',

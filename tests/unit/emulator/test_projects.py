@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.emulator import Emulator
+from reconciler.emulator import Emulator, Profile
 
 pytestmark = pytest.mark.anyio
 
@@ -141,3 +141,22 @@ def test_a_user_of_an_unknown_organization_is_refused(emulator: Emulator) -> Non
 def test_an_address_is_one_users(emulator: Emulator) -> None:
     with pytest.raises(ValueError, match=r"a user 'OWNER@emulator\.invalid' already"):
         emulator.add_user("OWNER@emulator.invalid", "long enough")
+
+
+@pytest.mark.parametrize(
+    ("profile", "ids"),
+    [
+        ("main", ["projects.read", "projects.write", "devKeys.read", "devKeys.write"]),
+        (
+            "2.6.2",
+            ["projects.read", "projects.write", "organization.projects.keys.read", "organization.projects.keys.write"],
+        ),
+    ],
+)
+async def test_the_scopes_of_an_organization_key_can_be_asked(profile: Profile, ids: list[str]) -> None:
+    emulator = Emulator(profile=profile)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(emulator.app), base_url="http://emulator") as client:
+        shown = (await client.get("/v1/console/scopes/organization")).json()
+    emulator.close()
+
+    assert (shown["total"], [scope["$id"] for scope in shown["scopes"]]) == (4, ids)
