@@ -121,7 +121,7 @@ class Emulator:
         self._people.ensure_session(session)
         return session.value
 
-    def token(self, session: str) -> str:
+    def token_of(self, session: str) -> str:
         """A JWT that stands for a session for an hour, as `POST /v1/account/jwts` would make it.
 
         Raises:

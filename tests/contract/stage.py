@@ -83,7 +83,7 @@ class Stage:
         self._placeholders = Placeholders(
             session=self._session,
             outsider=self._outsider,
-            token=self._emulator.token,
+            token=self._emulator.token_of,
             login=self._emulator.console_login(),
         )
 

@@ -122,7 +122,7 @@ async def test_chosen_ids_are_followed_into_later_calls(recorder: Recorder, tmp_
 
 
 async def test_other_credentials_headers_and_formats(recorder: Recorder, tmp_path: Path) -> None:
-    recorder.secrets["<JWT>"] = recorder.emulator.token(recorder.secrets["<SESSION>"])
+    recorder.secrets["<JWT>"] = recorder.emulator.token_of(recorder.secrets["<SESSION>"])
     user = recorder.emulator.add_user("x@emulator.invalid", "long enough")
     recorder.secrets["<SESSION:other>"] = recorder.emulator.session_of(user)
     admin = {"X-Appwrite-Project": "proja", "X-Appwrite-Mode": "admin"}
