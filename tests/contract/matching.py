@@ -23,8 +23,9 @@ _ID = re.compile(r'\{"\$id":"([^"]+)"')
 _TOKEN = r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+"
 _PLACEHOLDER = r"<(?:[A-Z][A-Z0-9_-]*|[a-z0-9]+:\d+|jwt|JWT)(?::[^<>\"]*)?>"
 _SECRET = re.compile(
-    rf'"(?P<kind>standard_|organization_|account_|ephemeral_|dynamic_|)'
-    rf'(?:(?P<hex><hex:256>|[0-9a-f]{{256}})|(?P<token>{_TOKEN})|(?P<masked>{_PLACEHOLDER}))"'
+    rf'"(?:(?P<kind>standard_|organization_|account_)(?:<hex:256>|[0-9a-f]{{256}})'
+    rf"|(?P<brief>ephemeral_|dynamic_|)(?:(?P<token>{_TOKEN})|{_PLACEHOLDER})"
+    rf'|(?P<spoilt>ephemeral_|dynamic_)[^"<]*<[^"]*)"'
 )
 _FORMS = (
     (re.compile(r'(\{"\$id":"[\w.]+","description":)"(?:[^"\\]|\\.)+"(?=,"category")'), r'\1"<words>"'),
@@ -78,7 +79,7 @@ class Matcher:
 def masked(body: str) -> str:
     """The body with everything blanked that is compared by form."""
     body = _TIME.sub(r'\1"<time>"', body)
-    body = _SECRET.sub(lambda found: f'"<{found["kind"] or "token"}>"', body)
+    body = _SECRET.sub(lambda found: f'"<{found["kind"] or found["brief"] or found["spoilt"] or "token"}>"', body)
     for form, blank in _FORMS:
         body = form.sub(blank, body)
     return body
@@ -103,7 +104,10 @@ def _token_difference(recorded: str, replayed: str) -> str | None:
 
 def _payload(token: str) -> dict[str, object]:
     part = token.split(".")[1]
-    said = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    try:
+        said = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except ValueError:
+        return {"": part}
     return {name: value for name, value in said.items() if name not in {"exp", "userId", "sessionId"}}
 
 
