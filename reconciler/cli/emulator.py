@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     "--faults",
     metavar="JSON",
     help='What is to go wrong, such as \'[{"fault": "latency", "seconds": 0.1}]\'. Faults are latency, answer, '
-    "drop_before, drop_after, late and double.",
+    "drop_before, drop_after, late, double, overtaken, stale_cache, hidden_secrets and clock.",
 )
 def emulator(
     host: str,
