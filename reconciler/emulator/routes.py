@@ -102,6 +102,10 @@ _PATTERNS = (
     _one("POST", "v1/account/jwt", "create_token", "console", "account"),
     *_keys_under("v1/organization/projects/:projectId/keys", "organization", _ORGANIZATION_READ, _ORGANIZATION_WRITE),
 )
+_BY_LENGTH = {
+    (method, length): [pattern for pattern in _PATTERNS if pattern.method == method and len(pattern.segments) == length]
+    for method, length in {(pattern.method, len(pattern.segments)) for pattern in _PATTERNS}
+}
 
 
 def find_route(method: str, path: str, *, organization_routes: bool) -> Route:
@@ -112,8 +116,8 @@ def find_route(method: str, path: str, *, organization_routes: bool) -> Route:
     """
     parts = path.strip("/").split("/")
     sent = [part for part in parts if part]
-    for pattern in _PATTERNS:
-        if pattern.method == method and _fits(pattern.segments, sent):
+    for pattern in _BY_LENGTH.get((method, len(sent)), ()):
+        if _fits(pattern.segments, sent):
             if pattern.family == "organization" and not organization_routes:
                 break
             return _route(pattern, parts)
@@ -121,9 +125,7 @@ def find_route(method: str, path: str, *, organization_routes: bool) -> Route:
 
 
 def _fits(segments: Sequence[str], sent: Sequence[str]) -> bool:
-    return len(segments) == len(sent) and all(
-        segment.startswith(":") or segment == part for segment, part in zip(segments, sent, strict=True)
-    )
+    return all(segment == part or segment.startswith(":") for segment, part in zip(segments, sent, strict=True))
 
 
 def _route(pattern: _Pattern, parts: Sequence[str]) -> Route:
