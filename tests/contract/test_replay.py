@@ -159,6 +159,18 @@ def test_the_command_fails_on_a_mismatch_that_is_not_listed(tmp_path: Path, caps
     assert "status 201 for 200" in capsys.readouterr().out
 
 
+def test_a_failure_of_the_recorded_server_need_not_be_copied(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded = (HERE / "main" / "00-bootstrap.json").read_text(encoding="utf-8")
+    (tmp_path / "00-bootstrap.json").write_text(recorded.replace('"status":201', '"status":500', 1))
+
+    assert main([str(tmp_path), "--profile", "main"]) == 0
+    first, *_, excepted = capsys.readouterr().out.splitlines()
+    assert first == "matched 5 of 6, 0 cannot be replayed"
+    assert excepted.startswith("  excepted 00-bootstrap/session create full: a failure of the recorded server")
+
+
 async def test_a_recording_with_all_its_headers_is_read_as_well(tmp_path: Path) -> None:
     headers = [["Content-Type", "text/plain"], ["Date", "Mon, 23 Nov 2026 11:51:03 GMT"]]
     response = {"status": 200, "headers": headers, "body": '{"version":"1.9.6"}'}
