@@ -2,7 +2,8 @@
 
 - `<SESSION>` is the owner's session; `<SESSION:x>` that of somebody who owns nothing.
 - `<KEY:name>` is the key of that id, or of that name; with `-bare`, `-nl`, `-up` at its end, a spoilt form of it.
-  A name that no key has is an ephemeral key: the one whose entry's label holds the name, or the latest.
+  A name that no key has is an ephemeral key: the latest whose entry's label has the name as a word, or the one that
+  was the latest when the name was first used.
 - `<EMAIL>` and `<PASSWORD>` are the owner's.
 - `<JWT>`, also with a name, is a token of the owner's session.
 - What the recorded server chose and the recording shows, ids and tokens, is what was shown in its place now.
@@ -48,6 +49,7 @@ class Placeholders:
     login: tuple[str, str]
     _keys: dict[str, str] = field(default_factory=dict)
     _ephemeral: list[tuple[str, str]] = field(default_factory=list)
+    _bound: dict[str, str] = field(default_factory=dict)
     _chosen: dict[str, str] = field(default_factory=dict)
 
     def keep_key(self, key_id: str, name: str, secret: str) -> None:
@@ -103,8 +105,13 @@ class Placeholders:
                 return spoil(self._key(name.removesuffix(suffix), written))
         if not self._ephemeral:
             raise Unknown(written)
-        labelled = [secret for label, secret in self._ephemeral if name and name.lower() in label]
-        return (labelled or [secret for _, secret in self._ephemeral])[-1]
+        labelled = [secret for label, secret in self._ephemeral if _names(label, name)]
+        return labelled[-1] if labelled else self._bound.setdefault(name, self._ephemeral[-1][1])
 
     def _has_ephemeral(self, name: str) -> bool:
-        return bool(name) and any(name.lower() in label for label, _ in self._ephemeral)
+        return any(_names(label, name) for label, _ in self._ephemeral)
+
+
+def _names(label: str, name: str) -> bool:
+    """Whether a name is a word of a label."""
+    return bool(name) and re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", label) is not None

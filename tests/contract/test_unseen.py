@@ -99,6 +99,19 @@ async def test_ephemeral_keys_by_whatever_name(recorder: Recorder, tmp_path: Pat
     assert len((await _replayed(tmp_path)).matched) == 7
 
 
+async def test_a_name_that_no_label_has_stays_with_the_key_it_was_first_used_for(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    for name, scopes in (("first", ["keys.read"]), ("second", [])):
+        made = await recorder.call("ephemeral", f"POST {_KEYS}/ephemeral", {"scopes": scopes, "duration": 5})
+        recorder.secrets[f"<KEY:{name}>"] = made["secret"]
+        await recorder.call("used", f"GET {_ONE}", headers=_by(name))
+    await recorder.call("used again", f"GET {_ONE}", headers=_by("first"))
+    recorder.write("05-ephemeral")
+
+    assert len((await _replayed(tmp_path)).matched) == 6
+
+
 async def test_a_token_that_says_something_else_is_a_mismatch(recorder: Recorder, tmp_path: Path) -> None:
     await recorder.call("create", f"POST {_KEYS}/ephemeral", {"scopes": ["keys.read"], "duration": 5})
     recorder.items[-1]["request"]["body"] = json.dumps({"scopes": ["users.read"], "duration": 5})
