@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import console, options
-from reconciler.errors import ManifestError, Problem
+from reconciler.errors import ManifestError
 
 if TYPE_CHECKING:
     from reconciler.api import Validation
@@ -32,12 +32,16 @@ def validate(ctx: click.Context, file: Path, environments: tuple[str, ...], outp
     try:
         validation = api.validate(file, environments, os.environ)
     except ManifestError as error:
-        console.result(_problems(error.problems, output_format))
+        console.result(options.render_problems(error.problems, output_format))
+        console.annotate(error.problems)
         ctx.exit(1)
     for warning in validation.warnings:
         console.note(console.fitted(f"warning: {warning}", sys.stderr))
+    console.annotate(warnings=validation.warnings)
     told = f"{file} is valid: {_checked(validation)}.\n"
-    console.result(told if output_format == "text" else _problems((), output_format))
+    if output_format != "text":
+        told = options.render_problems((), output_format, validation.warnings)
+    console.result(told)
 
 
 def _checked(validation: Validation) -> str:
@@ -48,15 +52,3 @@ def _checked(validation: Validation) -> str:
         return f"{name} ({count} key{'s' * (count != 1)}{unchecked})"
 
     return ", ".join(one(name, count) for name, count in validation.keys.items())
-
-
-def _problems(problems: tuple[Problem, ...], output_format: str) -> str:
-    if output_format == "json":
-        from reconciler.formats.data import problems_json
-
-        return problems_json(problems)
-    if output_format == "markdown":
-        from reconciler.formats.markdown import problems_markdown
-
-        return problems_markdown(problems)
-    return console.fitted("".join(f"{problem}\n" for problem in problems), sys.stdout)

@@ -17,7 +17,7 @@ import yaml
 
 from reconciler.core.document import BLANK, COLUMN_BITS, unpack
 from reconciler.core.quoting import quoted
-from reconciler.errors import Problem
+from reconciler.errors import Problem, Source
 
 MAX_DEPTH = 50
 MAX_ALIASED = 1_000_000
@@ -58,12 +58,12 @@ class _Open:
 class Builder:
     """Takes events with `consume`; afterwards `root`, `marks` and `problems` are what the document says."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, source: Source) -> None:
         self.root: Any = None
         self.documents = 0
         self.problems: list[Problem] = []
         self.marks: dict[int, array[int]] = {}
-        self._file = file
+        self._file, self._source = file, source
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._texts: dict[str, str] = {}
@@ -220,7 +220,7 @@ class Builder:
         self.problems.append(self._problem(place, message, hint))
 
     def _problem(self, place: int, message: str, hint: str = "") -> Problem:
-        return Problem(position=unpack(place, self._file), message=message, hint=hint)
+        return Problem(position=unpack(place, self._file, self._source), message=message, hint=hint)
 
 
 def _place(event: yaml.Event) -> int:
