@@ -170,8 +170,7 @@ def _open_quote(failure: _Failure) -> _Finding:
 def _second_name(failure: _Failure) -> _Finding:
     before = failure.lines[failure.line - 1] if failure.line else ""
     if _UNSPACED.match(before):  # so that it is text, which goes on in this line
-        place = (failure.line - 1, before.index(":"))
-        return _Finding(message="a space is missing after this colon", hint="write NAME: VALUE", place=place)
+        return _unspaced(failure, failure.line - 1)
     return _Finding(
         message="a name with a value cannot begin here",
         hint='check the indentation, and put text that holds ": " in quotes',
@@ -207,7 +206,19 @@ def _no_value(failure: _Failure) -> _Finding:
 
 
 def _no_colon(failure: _Failure) -> _Finding:
-    return _Finding(message="the line is neither NAME: VALUE nor an entry of a list", place=failure.start)
+    line, column = failure.start
+    if _UNSPACED.match(failure.lines[line]):
+        return _unspaced(failure, line)
+    return _Finding(
+        message="the line is neither NAME: VALUE nor an entry of a list",
+        hint="write a colon after the name, or put text of several lines in quotes",
+        place=(line, column),
+    )
+
+
+def _unspaced(failure: _Failure, line: int) -> _Finding:
+    place = (line, failure.lines[line].index(":"))
+    return _Finding(message="a space is missing after this colon", hint="write NAME: VALUE", place=place)
 
 
 def _directive(failure: _Failure) -> _Finding:

@@ -131,6 +131,8 @@ class Builder:
             hint = "write a value, or null where it is to remove a shared key or field"
             if top.name in _MAPPINGS:
                 hint = f"write `{top.name}: {{}}` for none"
+            elif top.name.startswith("//"):
+                hint = "begin a comment with #"
             elif len(self._open) == 1:
                 hint = "write a value"
             self._report(top.name_place, f"a blank value for {quoted(top.name)}", hint)
@@ -139,7 +141,7 @@ class Builder:
         top.name, top.name_place = name, place
         top.dropping = name in top.container or (name == _MERGE and top.merged is not None)
         if top.dropping:
-            self._report(place, f"{quoted(name)} stands here twice", "keep one of the two, or rename one")
+            self._report(place, f"{quoted(name)} stands here twice", _keep_one(top, name))
 
     def _put(self, value: Any, place: int) -> None:
         if not self._open:
@@ -221,6 +223,13 @@ class Builder:
 
     def _problem(self, place: int, message: str, hint: str = "") -> Problem:
         return Problem(position=unpack(place, self._file, self._source), message=message, hint=hint)
+
+
+def _keep_one(top: _Open, name: str) -> str:
+    if name == _MERGE:
+        return "write one for both: <<: [*one, *two]"
+    first = top.marks[2 * list(top.container).index(name)] >> COLUMN_BITS
+    return f"the first is in line {first + 1}: keep one of the two, or rename one"
 
 
 def _place(event: yaml.Event) -> int:

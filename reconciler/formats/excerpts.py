@@ -44,7 +44,8 @@ _SECRETS = re.compile(
 )
 _ENDPOINT = re.compile(r"""\bendpoint["']?\s*:\s+("[^"]*"?|'[^']*'?|[^\s"'][^\s,}]*(?:[ ][^#\s,}]+)*)""")
 _SUSPECT = re.compile(r"[@?#]|\s\S")
-_CREDENTIAL = re.compile(r"""(?<![\w-])["']?[Cc]red[\w-]*["']?\s*:(?=\s|$)""")
+_CREDENTIAL = re.compile(r"""(?<![\w-])["']?[Cc]red[a-z]*["']?\s*:(?=\s|$)""")
+_FORM = re.compile(r"""((?<![^\s{,])["']?[A-Za-z_]\w{0,15}["']?:(?=\s|$)|[\s{}\[\]]|,(?=\s)|-(?=\s))|.""")
 _HARMLESS = re.compile(
     r"""\s*(?:\{\s*)?(?:env:\s+)?["']?[A-Z][A-Z0-9_]{0,47}["']?\s*(?:\}.*)?|\s*\{\s*env:\s*\}.*|\s*"""
 )
@@ -106,7 +107,9 @@ def _cover_value(line: str, start: int) -> str:
 
 
 def _cover(line: str, start: int, end: int) -> str:
-    return line[:start] + re.sub(r"\S", "*", line[start:end]) + line[end:]
+    """The line with a stretch covered; only what makes its form, and names of fields, are left."""
+    covered = _FORM.sub(lambda match: match[0] if match.lastindex else "*", line[start:end])
+    return line[:start] + covered + line[end:]
 
 
 def _lines(source: Source) -> list[str]:

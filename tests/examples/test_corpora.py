@@ -34,7 +34,7 @@ INVALID = sorted((HERE / "invalid").glob("*.yaml"))
 COMMANDS = sorted(path.parent for path in (HERE / "invalid").glob("*/command"))
 
 BEYOND_SCHEMA = {
-    "duplicate-names", "globs-without-effect", "merge-of-text",
+    "duplicate-names", "globs-without-effect", "merge-of-text", "merge-twice",
     "names-with-control-characters", "nulls-that-remove-nothing", "one-id-for-two",
     "placeholders", "scope-set-unknown", "scopes-misspelt", "scopes-removed", "sinks-over-own-files",
     "sinks-that-meet", "tags",
