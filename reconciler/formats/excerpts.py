@@ -38,7 +38,7 @@ _SECRETS = re.compile(
         | (?<![\w-])(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[\w-]{40,}   # longer than any id, and mixed
         | (?<=://)[^\s"']*@
         | (?<=[?#])[^\s"'?#]*[=&][^\s"']*                                # what follows an address
-        | (?i:\b(?:secret|(?:\w*_)?token|pass\w*|session|cookie|\w*api_?key)["']?\s*:\s+)[^\s{\[].*
+        | (?i:\b(?:secret|(?:\w*_)?token|pass\w*|session|cookie|\w*api[-_]?key)["']?\s*:\s+)[^\s{\[].*
     """,
     re.VERBOSE,
 )
@@ -58,6 +58,7 @@ class Excerpts:
     def __init__(self, width: int = WIDTH) -> None:
         self._width = max(width, 40)
         self._lines = cache(_lines)
+        self._whole = cache(_covered)
         self._private = cache(lambda source: _private(self._lines(source)))
 
     def of(self, position: Position) -> tuple[str, ...]:
@@ -83,10 +84,9 @@ class Excerpts:
         line = self._lines(position.source)[position.line - 1].rstrip()
         if position.line - 1 in self._private(position.source):
             return _cover_value(line, 0)
-        return _covered(line)
+        return self._whole(line)
 
 
-@cache
 def _covered(line: str) -> str:
     """A line without what may be a secret in it."""
     for named in _CREDENTIAL.finditer(line):

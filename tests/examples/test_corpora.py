@@ -6,8 +6,11 @@ types there, such as `PROJECT=p1 reconciler validate -e local`.
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
 
 HERE = Path(__file__).parent
+SCHEMA_FILE = HERE.parents[1] / "schemas" / "manifest.schema.json"
 EXAMPLE = HERE.parents[1] / "examples" / "keys.yaml"
 VALID = [EXAMPLE, *sorted((HERE / "valid").glob("*.yaml"))]
 INVALID = sorted((HERE / "invalid").glob("*.yaml"))
@@ -40,6 +44,13 @@ BEYOND_SCHEMA = {
     "sinks-that-meet", "tags",
 }  # fmt: skip
 """What only the checks after the schema find."""
+OTHER_READERS_ACCEPT = {
+    "alias-as-name", "bytes-utf-16", "version-as-exponent", "version-as-hexadecimal", "version-as-octal",
+}  # fmt: skip
+"""What this program's reader refuses, and a reader of another make types or decodes."""
+OTHER_READERS_TYPE = {"text-stays-text"}
+"""What stays text here, and is a number to a reader of another make: write it in quotes to please both."""
+CRASHES_OTHERS = {"alias-of-itself"}
 
 
 def desired(path: Path) -> list[Desired]:
@@ -123,6 +134,25 @@ def test_an_editor_with_the_schema_alone_refuses_what_the_schema_can_know(path: 
         assert path.stem not in BEYOND_SCHEMA
         return
     assert Draft202012Validator(schema("manifest")).is_valid(data) == (path.stem in BEYOND_SCHEMA)
+
+
+def refused_by_check_jsonschema(*paths: Path) -> set[str]:
+    """The manifests that an independent program refuses, with a YAML reader of its own and the published schema."""
+    command = [sys.executable, "-m", "check_jsonschema", "-o", "json", "--schemafile", str(SCHEMA_FILE)]
+    ended = subprocess.run([*command, *map(str, paths)], check=False, capture_output=True, text=True)
+    found = json.loads(ended.stdout)
+    return {Path(each["filename"]).stem for each in (*found.get("errors", ()), *found.get("parse_errors", ()))}
+
+
+def test_another_program_with_the_published_schema_accepts_valid_manifests() -> None:
+    assert refused_by_check_jsonschema(*VALID) == OTHER_READERS_TYPE
+
+
+def test_another_program_with_the_published_schema_refuses_what_the_schema_can_know() -> None:
+    paths = [path for path in INVALID if path.stem not in CRASHES_OTHERS]
+    unnoticed = {path.stem for path in paths} - refused_by_check_jsonschema(*paths)
+    of_the_reader = {"duplicate-names", "merge-of-text", "merge-twice", "tags"}  # which its reader refuses, too
+    assert unnoticed == (BEYOND_SCHEMA - of_the_reader) | OTHER_READERS_ACCEPT
 
 
 @pytest.mark.parametrize("part", ["properties", "$defs"])
