@@ -12,7 +12,7 @@ import click
 
 from reconciler.cli import console, options
 from reconciler.cli.interrupt import interruptible, plain_ctrl_c
-from reconciler.cli.plan import render
+from reconciler.cli.plan import annotate, render
 from reconciler.cli.progress import progress
 from reconciler.cli.waiting import patiently
 from reconciler.errors import GuardError, UsageError
@@ -127,6 +127,7 @@ class _Run:
         async with api.connect(manifests, environments, variables=os.environ, parallelism=parallelism) as reconciler:
             planned = await self._plan(reconciler)
             console.note(render(planned, "text", color=self._color, verbose=self._verbose))
+            annotate(planned)
             api.refuse(planned)
             if planned.plan.changes and self._question is not None:
                 if not self._question.ask():

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from reconciler.errors import UsageError
+from reconciler.cli import console
+from reconciler.errors import Problem, ReconcilerError, UsageError, problems_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class EachOnce(click.Command):
-    """A command that refuses a second value for what takes one; click would drop the first without a word."""
+    """A command that refuses a second value for what takes one; click would drop the first without a word.
+
+    Where JSON or Markdown was asked for and the manifest is invalid, its problems are the result, in that format.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command's own arguments; raises UsageError."""
@@ -27,6 +32,29 @@ class EachOnce(click.Command):
                     hint=f"give {param.opts[-1]} once, and run reconciler once for each value",
                 )
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error goes on to whoever ends the program."""
+        try:
+            return super().invoke(ctx)
+        except ReconcilerError as error:
+            wanted = ctx.params.get("output_format", "text")
+            if wanted != "text" and (problems := problems_of(error)):
+                console.result(render_problems(problems, wanted))
+            raise
+
+
+def render_problems(problems: tuple[Problem, ...], output_format: str, warnings: tuple[str, ...] = ()) -> str:
+    """The problems of a manifest in a format, as stdout takes it."""
+    if output_format == "json":
+        from reconciler.formats.data import problems_json
+
+        return problems_json(problems, warnings)
+    if output_format == "markdown":
+        from reconciler.formats.markdown import problems_markdown
+
+        return problems_markdown(problems)
+    return console.problems_text(problems, sys.stdout)
 
 
 file = click.option(

@@ -59,9 +59,15 @@ def plan(
     planned = asyncio.run(make())
     colored = console.color(sys.stdout, no_color=no_color)
     console.result(render(planned, output_format, color=colored, verbose=verbose))
+    annotate(planned)
     if planned.refusals:
         ctx.exit(4)
     ctx.exit(2 if detailed_exitcode and planned.plan.changes else 0)
+
+
+def annotate(planned: Planned) -> None:
+    """Tell GitHub Actions what a plan warns of in the manifest."""
+    console.annotate(warnings=[warning for each in planned.plan.environments for warning in each.warnings])
 
 
 def render(planned: Planned, output_format: str, *, color: bool, verbose: bool) -> str:

@@ -54,11 +54,13 @@ def outcome_json(outcome: Outcome) -> str:
     )
 
 
-def problems_json(problems: Iterable[Problem]) -> str:
-    """The problems of a manifest as one JSON object."""
+def problems_json(problems: Iterable[Problem], warnings: Iterable[str] = ()) -> str:
+    """The problems of a manifest as one JSON object; its form is schemas/problems.schema.json."""
+    problems = tuple(problems)
     return _dump(
         {
             "version": VERSION,
+            "valid": not problems,
             "problems": [
                 {
                     "file": problem.position.file,
@@ -69,6 +71,7 @@ def problems_json(problems: Iterable[Problem]) -> str:
                 }
                 for problem in problems
             ],
+            "warnings": list(warnings),
         }
     )
 
