@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -120,7 +121,8 @@ class DesiredKey:
 class Desired:
     """Everything that one environment of a manifest wants; `keys` sorted by address.
 
-    `former` is the realm under the name that the environment had before a rename. `absent` are ids of keys to delete,
+    `names` gives the name in the manifest for each slug, present or former, that is declared here. `former` is the
+    realm under the name that the environment had before a rename. `absent` are ids of keys to delete,
     `ignore` globs over ids of keys that are hidden, `protect` globs over names of keys. The plan is only about what
     the `selection` admits.
     """
@@ -128,6 +130,7 @@ class Desired:
     realm: Realm
     connection: Connection
     keys: tuple[DesiredKey, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
     former: Realm | None = None
     allow_empty: bool = False
     prune: Prune = "delete"

@@ -87,7 +87,7 @@ class LayerCheck:
     def _fault(self, written: str) -> Fault | None:
         entry = written[written[:1] in {"+", "-"} :]
         if not entry.startswith("@"):
-            return self.judge(entry)
+            return None if written.startswith("-") else self.judge(entry)  # taking away is judged by what is there
         if entry[1:] in self.sets:
             return None
         hint = did_you_mean(entry, [f"@{name}" for name in self.sets]) or "declare it under scope_sets"

@@ -31,6 +31,7 @@ from reconciler.edge.credentials import Credential
 from reconciler.emulator import Emulator, Profile
 from reconciler.emulator.wire import ASGIApp
 from reconciler.errors import Position
+from tests.support.builders import names_of
 from tests.support.clocks import FakeClock
 from tests.support.hiding import hiding
 from tests.support.line import Line
@@ -223,7 +224,7 @@ def key(
 def desired(*keys: DesiredKey) -> Desired:
     """What the manifest wants, in the order given."""
     connection = Connection(environment=REALM.environment, endpoint="emulator", project=PROJECT, position=HERE)
-    return Desired(realm=REALM, connection=connection, keys=keys, allow_empty=True)
+    return Desired(realm=REALM, connection=connection, keys=keys, names=names_of(keys), allow_empty=True)
 
 
 def first_id(slug: str) -> str:

@@ -188,7 +188,10 @@ def test_unknown_scopes_are_left_to_the_server_where_it_was_asked() -> None:
     text = "keys: {ci: {scopes: [brand.new]}}\n"
     assert desired(text, server=frozenset({"brand.new"})).keys[0].scopes == {"brand.new"}
     assert problems(desired, text) == [
-        'team/keys.yaml:3:22: scope "brand.new" is unknown\n  hint: `reconciler scopes` lists them all'
+        (
+            'team/keys.yaml:3:22: scope "brand.new" is unknown\n'
+            "  hint: `reconciler scopes` lists them all; `extra_scopes` of an environment admits one that is newer"
+        )
     ]
 
 
