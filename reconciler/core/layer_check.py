@@ -18,8 +18,8 @@ from reconciler.core.wording import describe
 from reconciler.errors import Problem
 
 _SUFFIXES = {
-    probation.SUFFIX: "whose secret is not delivered yet",
-    retiring.SUFFIX: "that are to end",
+    probation.SUFFIX: "keys whose secret is not delivered yet",
+    retiring.SUFFIX: "keys that are to end",
 }
 
 Judge = Callable[[str], Fault | None]
@@ -105,7 +105,7 @@ class LayerCheck:
                 yield Problem(
                     position=self.document.value_position(path),
                     message=f'{describe(path)} ends in "{suffix}"',
-                    hint=f"reconciler itself marks keys so {meaning}",
+                    hint=f"that is how reconciler itself marks {meaning}",
                 )
 
     def _expire(self, path: Path, text: str) -> Iterator[Problem]:

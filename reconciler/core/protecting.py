@@ -1,7 +1,7 @@
-"""Which keys `protect` names: by the names that the manifest gives them, and by their slugs once it no longer does.
+"""Which keys `protect` names: by the name that the manifest gives them, by their slug, and by that of a former name.
 
-What is written without a glob also stands for the slug that such a name has, so that a key keeps its protection when
-its declaration goes, whatever its name is.
+So a key keeps its protection when it is renamed, when its declaration goes, and when its id is named under `absent`.
+What is written without a glob also stands for the slug that such a name has.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from reconciler.core.desired import Desired
 from reconciler.core.globs import first_match
 from reconciler.core.ids import slug
+from reconciler.core.pairing import owned_here
 from reconciler.core.quoting import quoted
 
 
@@ -18,21 +19,23 @@ def protected(desired: Desired, addresses: Iterable[str]) -> tuple[str, ...]:
     """Those of the addresses that `protect` names, sorted."""
     if not desired.protect:
         return ()
-    slugs = {slug(glob) for glob in desired.protect}
+    globs = {*desired.protect, *map(slug, desired.protect)}
+    names = {name for old, name in desired.names.items() if first_match(globs, old) or first_match(globs, name)}
 
     def is_named(name: str) -> bool:
-        return name in slugs or first_match(desired.protect, name) is not None
+        if name in names or first_match(globs, name) is not None:
+            return True
+        mark = owned_here(desired, name) if name in desired.absent else None
+        return mark is not None and first_match(globs, mark[1].slug) is not None
 
     return tuple(sorted(address for address in addresses if is_named(address.rpartition("/")[2])))
 
 
 def unused_protection(desired: Desired, slugs: Iterable[str]) -> list[str]:
     """A warning for each glob that protects nothing: neither what is declared nor any of the live `slugs`."""
-    if not desired.protect:
-        return []
-    names = {*slugs, *desired.names.values()}
+    names = {*slugs, *desired.names, *desired.names.values()} if desired.protect else set()
     return [
         f"protect: {quoted(glob)} matches no key here, so it protects nothing"
-        for glob in dict.fromkeys(desired.protect)
-        if slug(glob) not in names and all(first_match([glob], name) is None for name in names)
+        for glob in sorted(set(desired.protect))
+        if all(first_match({glob, slug(glob)}, name) is None for name in names)
     ]

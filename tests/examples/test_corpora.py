@@ -19,7 +19,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.core.connecting import connection
-from reconciler.core.desired import Desired
+from reconciler.core.desired import DEFAULT_GRACE, Desired
 from reconciler.core.manifest import parse
 from reconciler.core.resolve import resolve
 from reconciler.edge.documents import read
@@ -39,6 +39,13 @@ INVALID = sorted((HERE / "invalid").glob("*.yaml"))
 COMMANDS = sorted(path.parent for path in (HERE / "invalid").glob("*/command"))
 
 BEYOND_SCHEMA = {
+    "absent-and-adopted", "absent-and-declared", "absent-and-ignored", "adopted-and-renamed", "adopted-by-defaults",
+    "adopted-own-id", "adopted-twice", "defaults-with-nulls", "defaults-with-one-sink",
+    "environment-renamed-from-a-declared-one", "environments-renamed-from-one", "extra-scope-misspelt",
+    "extra-scope-of-another-environment", "ignore-hides-an-adopted-key", "ignore-hides-declared-keys", "names-with-marks",
+    "prune-grace-without-end", "prune-grace-without-expire", "relative-and-absolute-scopes",
+    "relative-scopes-over-nothing", "relative-scopes-taken-twice", "relative-scopes-that-contradict",
+    "renamed-from-a-declared-key", "renamed-from-a-declared-slug", "renamed-twice",
     "duplicate-names", "globs-without-effect", "merge-of-text", "merge-twice",
     "names-with-control-characters", "nulls-that-remove-nothing", "one-id-for-two",
     "placeholders", "scope-set-unknown", "scopes-misspelt", "scopes-removed", "sinks-over-own-files",
@@ -67,13 +74,17 @@ def lines(wanted: Desired) -> list[str]:
     """What is desired, a line per fact, in an order that does not depend on hashes."""
     told = [f"{wanted.realm.environment}: {wanted.connection.endpoint} {wanted.connection.project}"]
     told += [f"  warning: {warning}" for warning in wanted.warnings]
+    for field in ("former", "prune", "prune_grace", "absent", "ignore", "protect"):
+        value: Any = getattr(wanted, field)
+        if value and value not in ("delete", DEFAULT_GRACE):
+            told.append(f"  {field}: {sorted(value) if isinstance(value, frozenset) else value}")
     for key in wanted.keys:
         told.append(f"  {key.position} {key.address}")
-        for field in fields(key):
-            value: Any = getattr(key, field.name)
-            if field.name not in {"address", "position"} and value:
+        for each in fields(key):
+            value = getattr(key, each.name)
+            if each.name not in {"address", "position"} and value:
                 shown = sorted(value) if isinstance(value, frozenset) else value
-                told.append(f"    {field.name}: {shown}")
+                told.append(f"    {each.name}: {shown}")
     return told
 
 

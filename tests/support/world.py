@@ -241,10 +241,10 @@ def held(sink: SinkSpec) -> str | None:
     return values[-1] if values else None
 
 
-def is_ours(key_id: str) -> bool:
+def is_ours(key_id: str, environment: str = REALM.environment) -> bool:
     """Whether an id carries this manifest's mark, worked out without the product's help."""
     slug, _, rest = key_id.partition(".")
-    marked = "\0".join(("v1", REALM.owner, REALM.environment, REALM.project, slug))
+    marked = "\0".join(("v1", REALM.owner, environment, REALM.project, slug))
     tag = base64.b32encode(hashlib.sha256(marked.encode()).digest()).decode().lower()[:8]
     return re.fullmatch(tag + r"\.g[1-9a-z][0-9a-z]?", rest) is not None
 

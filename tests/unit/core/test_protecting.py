@@ -36,8 +36,9 @@ def guarding(*keys: object, protect: tuple[str, ...] = ("ci",), **fields: object
         (guarding(wanted(scopes=["rows.read", "users.read"], expiry=At(NOW + DAY))), "end earlier"),
         (guarding(wanted(), protect=("o-*", "c*")), "lose rows.read"),
         (guarding(wanted("other"), absent=frozenset({owned_id("ci")}), protect=("ci.*",)), "be deleted"),
+        (guarding(wanted("other"), absent=frozenset({owned_id("ci")})), "be deleted"),
     ],
-    ids=["undeclared", "retired", "narrowed", "cut short", "by glob", "absent"],
+    ids=["undeclared", "retired", "narrowed", "cut short", "by glob", "absent by id", "absent"],
 )
 def test_a_protected_key_is_never_taken_from(wish: Desired, what: str) -> None:
     (refusal,) = refusals(wish, WIDE, live_key("other"))
@@ -62,7 +63,10 @@ def test_a_protected_key_is_so_under_its_new_name_and_by_adoption() -> None:
     renamed = guarding(wanted("new", former_slug="ci"), protect=("new",))
     adopted = guarding(wanted("new", adopts="Legacy"), protect=("new",))
 
+    by_former = guarding(wanted("new", former_slug="ci"), protect=("ci",))
+
     assert [refusal.where for refusal in refusals(renamed, WIDE)] == ["staging/new"]
+    assert [refusal.where for refusal in refusals(by_former, WIDE)] == ["staging/new"]
     assert [refusal.where for refusal in refusals(adopted, replace(WIDE, id="Legacy"))] == ["staging/new"]
 
 
