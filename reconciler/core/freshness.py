@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler.core.desired import After, Desired, SinkSpec
@@ -200,8 +200,8 @@ def _without_sinks(change: Deliver) -> Update:
     )
 
 
-def _is_not_before(state: KeyState, promised: object) -> bool:
-    return isinstance(promised, type(state.expire)) and state.expire is not None and state.expire >= promised
+def _is_not_before(state: KeyState, promised: datetime | None) -> bool:
+    return state.expire is not None and promised is not None and state.expire >= promised
 
 
 def _but_expire(state: KeyState) -> KeyState:

@@ -6,13 +6,12 @@ flag. It holds no secret, because nothing that it is made of can.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.core.desired import Connection
 from reconciler.core.globs import Selection
 from reconciler.core.guards import Allowances, Refusal
-from reconciler.core.ids import Realm
 from reconciler.core.plan import EnvironmentPlan, Plan
 from reconciler.core.quoting import quoted
 from reconciler.errors import GuardError
@@ -40,6 +39,11 @@ class SavedPlan:
     plan: Plan
     refusals: tuple[Refusal, ...]
 
+    @property
+    def environments(self) -> tuple[str, ...]:
+        """The names of the environments, each once."""
+        return tuple(dict.fromkeys(each.environment for each in self.plan.environments))
+
 
 def refuse_refused(saved: SavedPlan) -> None:
     """Raise GuardError where a guard refused the plan when it was made."""
@@ -51,34 +55,22 @@ def refuse_refused(saved: SavedPlan) -> None:
         )
 
 
-def refuse_other_manifests(saved: SavedPlan, read: Iterable[ManifestDigest]) -> None:
-    """Raise GuardError unless the manifests that were read are those that the plan was made from, byte for byte."""
-    found = {each.owner: each for each in read}
-    wanted = {each.owner: each for each in saved.manifests}
-    other = [*_other_manifests(wanted, found)]
+def refuse_other_manifests(saved: SavedPlan, found: Mapping[str, str]) -> None:
+    """Raise GuardError unless the files that were found are the manifests of the plan, byte for byte.
+
+    `found` tells the SHA-256 of each file. A file may have another name than it had.
+    """
+    wanted = {each.sha256: each.file for each in saved.manifests}
+    other = [f"{file} changed since the plan was made" for file, digest in found.items() if digest not in wanted]
+    if not other:
+        missing = [file for digest, file in wanted.items() if digest not in found.values()]
+        other = [f"the plan was made from {file} too" for file in missing]
     if other:
         raise GuardError(f"another manifest: {'; '.join(other)}; nothing was changed", hint=AGAIN)
 
 
-def _other_manifests(wanted: dict[str, ManifestDigest], found: dict[str, ManifestDigest]) -> Iterator[str]:
-    for owner, was in wanted.items():
-        if owner not in found:
-            yield f"the plan is of owner {quoted(owner)} ({was.file}), and that manifest was not read"
-        elif found[owner].sha256 != was.sha256:
-            yield f"{found[owner].file} changed since the plan was made"
-    for owner, now in found.items():
-        if owner not in wanted:
-            yield f"{now.file} is of owner {quoted(owner)}, of which the plan does not speak"
-
-
-def refuse_another_server(saved: EnvironmentPlan, realm: Realm, connection: Connection) -> None:
-    """Raise GuardError unless the environment is connected to the server and project of the plan."""
-    if (realm.owner, realm.environment) != (saved.owner, saved.environment):
-        raise GuardError(
-            f"another environment: the plan is of {saved.owner} {saved.environment}, "
-            f"not of {realm.owner} {realm.environment}; nothing was changed",
-            hint=AGAIN,
-        )
+def refuse_another_server(saved: EnvironmentPlan, connection: Connection) -> None:
+    """Raise GuardError unless an environment is connected to the server and project of the plan."""
     for field, planned, now in (
         ("endpoint", saved.endpoint, connection.endpoint),
         ("project", saved.project, connection.project),
