@@ -14,6 +14,7 @@ from reconciler.core.freshness import Standing, standing
 from reconciler.core.guards import check
 from reconciler.core.outcome import EnvironmentOutcome, Outcome, Result, Status
 from reconciler.core.plan import Change, EnvironmentPlan
+from reconciler.core.quoting import quoted
 from reconciler.core.saved import AGAIN, SavedPlan, refuse_another_server
 from reconciler.core.staleness import Stale
 from reconciler.errors import GuardError
@@ -44,8 +45,12 @@ async def resume(sites: Sequence[Site], sinks: Sinks, saved: SavedPlan) -> Plann
 
 def _matched(sites: Sequence[Site], saved: SavedPlan) -> dict[tuple[str, str], EnvironmentPlan]:
     by_place = {(each.owner, each.environment): each for each in saved.plan.environments}
-    if by_place.keys() != {_place(site) for site in sites}:
-        raise GuardError("the plan is of other environments than the manifests have; nothing was changed", hint=AGAIN)
+    if other := sorted(by_place.keys() ^ {_place(site) for site in sites}):
+        named = ", ".join(quoted(f"{environment} ({owner})") for owner, environment in other)
+        raise GuardError(
+            f"plan and manifests are not of the same environments: only one has {named}; nothing was changed",
+            hint=AGAIN,
+        )
     for site in sites:
         refuse_another_server(by_place[_place(site)], site.empty.connection)
     return by_place

@@ -13,7 +13,7 @@ from reconciler.core.desired import Connection
 from reconciler.core.globs import Selection
 from reconciler.core.guards import Allowances, Refusal
 from reconciler.core.plan import EnvironmentPlan, Plan
-from reconciler.core.quoting import quoted
+from reconciler.core.quoting import clean, quoted
 from reconciler.errors import GuardError
 
 AGAIN = "see what changed, then plan again"
@@ -50,7 +50,7 @@ def refuse_refused(saved: SavedPlan) -> None:
     guards = dict.fromkeys(refusal.guard for refusal in saved.refusals)
     if guards:
         raise GuardError(
-            f"the plan was refused when it was made ({', '.join(guards)}); nothing was changed",
+            f"the plan was refused when it was made ({clean(', '.join(guards))}); nothing was changed",
             hint="the plan says under `refusals` what is needed; then plan again",
         )
 
@@ -64,7 +64,7 @@ def refuse_other_manifests(saved: SavedPlan, found: Mapping[str, str]) -> None:
     other = [f"{file} changed since the plan was made" for file, digest in found.items() if digest not in wanted]
     if not other:
         missing = [file for digest, file in wanted.items() if digest not in found.values()]
-        other = [f"the plan was made from {file} too" for file in missing]
+        other = [f"the plan was made from {clean(file)} too" for file in missing]
     if other:
         raise GuardError(f"another manifest: {'; '.join(other)}; nothing was changed", hint=AGAIN)
 

@@ -1,4 +1,8 @@
-"""Why a saved change can no longer be kept, in words: what its key was to be like, and what it is like now."""
+"""Why a saved change can no longer be kept, in words: what its key was to be like, and what it is like now.
+
+What a plan's file says of names, ids and sinks may come from anybody: it is shown on one line, without control
+characters.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
-from reconciler.core.desired import SinkSpec
+from reconciler.core.desired import SinkSpec, show_expiry
 from reconciler.core.diff import MembersChange, ValueChange, diff
 from reconciler.core.keys import KeyState
 from reconciler.core.plan import Change, Create, Delete, Deliver, Entry, Retire, Unchanged, Update
-from reconciler.core.quoting import quoted
+from reconciler.core.quoting import clean, quoted
 from reconciler.core.risks import show_sink
 
 
@@ -23,7 +27,7 @@ class Stale:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.address} ({self.key_id}): {self.message}"
+        return clean(f"{self.address} ({self.key_id}): {self.message}")
 
 
 def why(change: Change, entry: Entry | None, live: KeyState | None) -> Stale:
@@ -51,6 +55,8 @@ def _deeds_differ(change: Change, entry: Change) -> str:
     parts = []
     if not isinstance(change, Delete) and not isinstance(entry, Delete):
         parts.append(differences(change.after, entry.after))
+    if isinstance(change, Create) and isinstance(entry, Create) and change.expiry != entry.expiry:
+        parts.append(f"expire declared as {show_expiry(entry.expiry)}, not {show_expiry(change.expiry)}")
     if isinstance(change, Create | Deliver) and isinstance(entry, Create | Deliver):
         parts += _sinks(change.sinks, entry.sinks)
     if entry.key_id != change.key_id:

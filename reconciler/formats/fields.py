@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from reconciler.core.quoting import quoted
 from reconciler.core.times import parse_instant
 
 _T = TypeVar("_T")
@@ -105,7 +106,9 @@ class Fields:
     def close(self) -> None:
         """Raise Malformed where a field is left over."""
         for name in self._left:
-            raise Malformed(f"{self._at(name)} is a field that this version does not know")
+            raise Malformed(
+                f"{self._path or 'the document'} has a field {quoted(name)}, which this version does not know"
+            )
 
     def _typed(self, name: str, of: type[_T], what: str) -> _T:
         value = self._taken(name)

@@ -26,6 +26,7 @@ from reconciler.core.plan import (
     Unmanaged,
     Update,
 )
+from reconciler.core.quoting import quoted
 from reconciler.core.saved import ManifestDigest, SavedPlan
 from reconciler.formats.fields import Fields, Malformed, read_whole
 
@@ -97,7 +98,7 @@ def _environment(fields: Fields) -> EnvironmentPlan:
     )
     ids = [entry.key_id for entry in (*plan.changes, *plan.unchanged)]
     if len(set(ids)) < len(ids):
-        raise Malformed(f"the environment {plan.environment} speaks of one key twice")
+        raise Malformed(f"the environment {quoted(plan.environment)} speaks of one key twice")
     return plan
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, assert_never
 
-from reconciler.core.desired import After, At, Expiry, Never, SinkSpec
+from reconciler.core.desired import SinkSpec, show_expiry
 from reconciler.core.keys import KeyState
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Unchanged, Unmanaged, Update
 from reconciler.core.saved import SavedPlan
-from reconciler.core.times import format_instant, show_duration
+from reconciler.core.times import format_instant
 from reconciler.formats.codes import code
 from reconciler.formats.words import action, counts
 
@@ -65,7 +65,7 @@ def _change(change: Change) -> dict[str, Any]:
 def _deed(change: Change) -> dict[str, Any]:
     match change:
         case Create(after=after, expiry=expiry, sinks=sinks):
-            deed = {"after": _state(after), "expiry": _expiry(expiry), "deliver": [_sink(sink) for sink in sinks]}
+            deed = {"after": _state(after), "expiry": show_expiry(expiry), "deliver": [_sink(sink) for sink in sinks]}
             return {**deed, **_origin(change), "leftover": change.leftover}
         case Deliver(before=before, after=after, sinks=sinks):
             states = {"before": _state(before), "after": _state(after)}
@@ -108,18 +108,6 @@ def _state(state: KeyState) -> dict[str, Any]:
 
 def _instant(instant: datetime | None) -> str | None:
     return None if instant is None else format_instant(instant)
-
-
-def _expiry(expiry: Expiry) -> str:
-    match expiry:
-        case Never():
-            return "never"
-        case At(instant):
-            return format_instant(instant)
-        case After(span):
-            return show_duration(span)
-        case _:
-            assert_never(expiry)
 
 
 def _sink(sink: SinkSpec) -> dict[str, Any]:

@@ -59,7 +59,9 @@ FORMATS = ("text", "json", "markdown")
 COMMANDS = [
     *(["validate", "--format", name] for name in FORMATS),
     *(["plan", "--format", name] for name in FORMATS),
-    ["plan", "-v", "--detailed-exitcode"],
+    ["plan", "-v", "--detailed-exitcode", "--out", "plan.json"],
+    ["apply", "plan.json", "--format", "json"],
+    ["apply", "plan.json", "-v"],
     *(["scopes", "-e", "local", "--format", name] for name in FORMATS),
     *(["apply", "--auto-approve", "--format", name] for name in FORMATS),
     ["apply", "-v", "--auto-approve"],

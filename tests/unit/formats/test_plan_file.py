@@ -196,7 +196,7 @@ def test_an_unknown_field_is_refused(path: tuple[Any, ...]) -> None:
 
     message = refusal(sealed(document))
 
-    assert ("more is a field that this version does not know" in message) is (path != ("summary",))
+    assert ('a field "more", which this version does not know' in message) is (path != ("summary",))
 
 
 def forged(**fields: Any) -> str:
@@ -239,7 +239,7 @@ def test_a_plan_that_speaks_of_a_key_twice_is_refused() -> None:
     changes = document["environments"][0]["changes"]
     changes.append(copy.deepcopy(changes[0]))
 
-    assert "the environment staging-0 speaks of one key twice" in refusal(sealed(document))
+    assert 'the environment "staging-0" speaks of one key twice' in refusal(sealed(document))
 
 
 def test_without_its_digest_a_plan_is_refused() -> None:
