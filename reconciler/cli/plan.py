@@ -68,16 +68,17 @@ def plan(
                 return await reconciler.plan(allow, selection)
 
     planned = asyncio.run(make())
-    saved = api.save(manifests, planned, allow, selection)
-    if out is not None:
-        api.write_plan(out, saved)
-    if output_format == "json":
-        from reconciler.formats.plan_file import dumps
+    shown = ""
+    if out is not None or output_format == "json":
+        saved = api.save(manifests, planned, allow, selection)
+        if out is not None:
+            api.write_plan(out, saved)
+        if output_format == "json":
+            from reconciler.formats.plan_file import dumps
 
-        console.result(dumps(saved))
-    else:
-        colored = console.color(sys.stdout, no_color=no_color)
-        console.result(render(planned, output_format, color=colored, verbose=verbose))
+            shown = dumps(saved)
+    colored = console.color(sys.stdout, no_color=no_color)
+    console.result(shown or render(planned, output_format, color=colored, verbose=verbose))
     annotate(planned)
     if planned.refusals:
         ctx.exit(4)

@@ -20,7 +20,18 @@ from reconciler.core.desired import After, Desired, SinkSpec
 from reconciler.core.ids import slug_of
 from reconciler.core.keys import KeyState, Live
 from reconciler.core.names import marked
-from reconciler.core.plan import Change, Create, Delete, Deliver, Entry, EnvironmentPlan, Retire, Unchanged, Update
+from reconciler.core.plan import (
+    Change,
+    Create,
+    Delete,
+    Deliver,
+    Entry,
+    EnvironmentPlan,
+    Reason,
+    Retire,
+    Unchanged,
+    Update,
+)
 from reconciler.core.probation import IN_PROGRESS, SUFFIX
 from reconciler.core.staleness import Stale, why
 
@@ -57,7 +68,7 @@ def standing(saved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, l
     now = _Now(
         live={key.id: key.state for key in live.keys},
         entries={entry.key_id: entry for entry in entries},
-        declared={entry.address: entry for entry in entries if not isinstance(entry, Delete | Retire)},
+        declared={entry.address: entry for entry in entries if _is_declared(entry)},
         sinks={key.address: key.sinks for key in desired.keys},
         spoken=frozenset(change.key_id for change in saved.changes),
     )
@@ -79,6 +90,11 @@ def standing(saved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, l
         stale=tuple(stale),
         beyond=tuple(change for change in fresh.changes if change.key_id not in pending),
     )
+
+
+def _is_declared(entry: Entry) -> bool:
+    """Whether an entry is about a key that the manifest declares, and not about one that nothing declares any more."""
+    return not isinstance(entry, Delete | Retire) and (not isinstance(entry, Unchanged) or entry.reason is Reason.EQUAL)
 
 
 def _sorted(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -78,7 +78,7 @@ def _refusal(fields: Fields) -> Refusal:
 
 
 def _environment(fields: Fields) -> EnvironmentPlan:
-    declared, managed, live = fields.one("counts", _counts)
+    declared, owned, live = fields.one("counts", _counts)
     plan = EnvironmentPlan(
         environment=fields.text("environment"),
         owner=fields.text("owner"),
@@ -92,7 +92,7 @@ def _environment(fields: Fields) -> EnvironmentPlan:
         ignored=fields.each("ignored", _unmanaged),
         protected=fields.texts("protected"),
         declared_count=declared,
-        managed_count=managed,
+        owned_count=owned,
         live_count=live,
         warnings=fields.texts("warnings"),
     )
@@ -103,7 +103,7 @@ def _environment(fields: Fields) -> EnvironmentPlan:
 
 
 def _counts(fields: Fields) -> tuple[int, int, int]:
-    return fields.number("declared"), fields.number("managed"), fields.number("live")
+    return fields.number("declared"), fields.number("owned"), fields.number("live")
 
 
 def _change(fields: Fields) -> Change:

@@ -46,7 +46,7 @@ def _environment(plan: EnvironmentPlan) -> dict[str, Any]:
         "unmanaged": [_unmanaged(key) for key in plan.unmanaged],
         "ignored": [_unmanaged(key) for key in plan.ignored],
         "protected": list(plan.protected),
-        "counts": {"declared": plan.declared_count, "managed": plan.managed_count, "live": plan.live_count},
+        "counts": {"declared": plan.declared_count, "owned": plan.owned_count, "live": plan.live_count},
         "warnings": list(plan.warnings),
     }
 

@@ -158,7 +158,7 @@ def environments(draw: st.DrawFn) -> EnvironmentPlan:
         ignored=draw(unmanaged),
         protected=draw(some_texts),
         declared_count=draw(counts),
-        managed_count=draw(counts),
+        owned_count=draw(counts),
         live_count=draw(counts),
         warnings=draw(some_texts),
     )
