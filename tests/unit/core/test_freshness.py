@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.core.desired import After, At, Desired, SinkSpec
+from reconciler.core.desired import After, At, Desired, Never, SinkSpec
 from reconciler.core.freshness import Standing, standing
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Retire, Update
@@ -170,6 +170,7 @@ def test_a_key_that_had_to_be_made_twice_is_followed_through_its_generations() -
         (live_key(expire=NOW + DAY), "expire 2026-11-24T12:00:00Z, not never"),
         (undelivered(scopes=["users.read", "keys.write"]), "scopes with keys.write"),
         (undelivered(title="Other" + SUFFIX), 'name "Other (undelivered)"'),
+        (undelivered(scopes=["rows.read"], secret=None), "scopes with rows.read and without users.read"),
     ],
 )
 def test_a_key_that_somebody_else_made_is_stale(key: LiveKey, why: str) -> None:
@@ -177,6 +178,28 @@ def test_a_key_that_somebody_else_made_is_stale(key: LiveKey, why: str) -> None:
 
     assert why in words(stands)
     assert stands.pending == ()
+
+
+def test_a_key_of_another_name_that_was_made_a_while_ago_is_not_the_plan_s() -> None:
+    wish = desired(wanted(expiry=After(90 * DAY)))
+    other = live_key(title="Other", expire=NOW + 90 * DAY, age=-timedelta(minutes=3))
+
+    assert 'name "Other", not "CI"' in words(later(wish, live(), after_days(1, other)))
+
+
+def test_only_what_this_plan_left_behind_is_deleted() -> None:
+    wish = desired(wanted(sinks=(SINK,)), wanted("jobs", sinks=(OTHER_SINK,)))
+    saved = plan_environment(desired(wanted(sinks=(SINK,))), live(), {})
+    both = live(undelivered(secret=None), undelivered("jobs", secret=None))
+    older = live(live_key(), undelivered(generation=2))
+
+    stands = stand(saved, wish, both)
+    beside = stand(saved, desired(wanted(sinks=(SINK,))), older)
+
+    assert {change.address for change in stands.pending} == {"staging/ci"}
+    assert {change.address for change in stands.beyond} == {"staging/jobs"}
+    assert [type(change) for change in beside.pending] == [Deliver]
+    assert [type(change) for change in beside.beyond] == [Delete]
 
 
 def test_a_key_that_can_no_longer_be_made_is_stale() -> None:
@@ -232,6 +255,17 @@ def test_a_sink_of_which_the_plan_did_not_speak_is_not_written() -> None:
     assert [type(change) for change in done.beyond] == [Deliver]
 
 
+@pytest.mark.parametrize("held", [FULL, {SINK: None, OTHER_SINK: SECRET}])
+@pytest.mark.parametrize("planned", [FULL, {SINK: None, OTHER_SINK: SECRET}])
+def test_a_key_that_changed_is_stale_whatever_its_sinks_hold(planned: Held, held: Held) -> None:
+    wish = desired(wanted(title="New", sinks=(SINK, OTHER_SINK)))
+
+    stands = later(wish, live(live_key()), live(live_key(title="X")), planned, held)
+
+    assert words(stands) == 'the key changed: name "X", not "CI"'
+    assert stands.pending == ()
+
+
 def test_a_change_that_was_made_is_done_and_one_to_something_else_is_stale() -> None:
     before = live(live_key())
 
@@ -264,6 +298,9 @@ def test_a_key_that_is_let_end_ends_after_the_grace_that_the_apply_gives() -> No
         later(wish, before, after_days(1, replace(ended, expire=NOW + 2 * DAY)))
     )
     assert words(later(wish, before, live())) == "the key is gone"
+    assert words(later(wish, before, live(live_key(title="X")))) == 'the key changed: name "X", not "CI"'
+    assert "expire 2027-03-03" in words(later(wish, before, live(live_key(expire=NOW + 100 * DAY))))
+    assert "scopes with rows.read" in words(later(wish, before, after_days(1, replace(ended, scopes=("rows.read",)))))
 
 
 def test_a_key_that_is_gone_needs_no_deletion_and_one_that_changed_is_stale() -> None:
@@ -287,6 +324,25 @@ OURS = live_key()
 WISH = desired(wanted(sinks=(SINK,)), wanted("new", sinks=(OTHER_SINK,)))
 WORLD = live(OURS, STRANGER)
 EVIL_SINK = SinkSpec(kind="dotenv", options=(("path", "/srv/www/public.txt"), ("variable", "X")))
+
+
+EMPTY: Held = {SINK: None, OTHER_SINK: None}
+CREATE_CI = Create(
+    address="staging/ci",
+    key_id=OURS.id,
+    after=state(),
+    expiry=Never(),
+    sinks=(SINK,),
+    reason=Reason.DECLARED,
+)
+DELIVER_CI = Deliver(
+    address="staging/ci",
+    key_id=OURS.id,
+    before=OURS.state,
+    after=OURS.state,
+    sinks=(SINK,),
+    reason=Reason.SINK_DIFFERS,
+)
 
 
 def the_create() -> Create:
@@ -330,17 +386,10 @@ WIDER = state(scopes=["users.read", "keys.write"])
             ),
             "nothing in the manifest asks for this key to be updated",
         ),
-        (
-            Deliver(
-                address="staging/ci",
-                key_id=OURS.id,
-                before=OURS.state,
-                after=OURS.state,
-                sinks=(EVIL_SINK,),
-                reason=Reason.SINK_DIFFERS,
-            ),
-            "a plan made now leaves it as it is",
-        ),
+        (replace(DELIVER_CI, sinks=(EVIL_SINK,)), "a plan made now leaves it as it is"),
+        (replace(DELIVER_CI, after=WIDER), "a plan made now leaves it as it is"),
+        (replace(CREATE_CI, after=WIDER), "is live already, with scopes without keys.write"),
+        (replace(CREATE_CI, after=WIDER, expiry=After(DAY)), "is live already, with scopes without keys.write"),
         (
             Retire(
                 address="staging/ci",
@@ -362,6 +411,46 @@ def test_what_the_manifest_does_not_say_is_never_pending(
 
     assert why in words(stands)
     assert (stands.pending, stands.done) == ((), ())
+
+
+def test_a_key_with_empty_sinks_does_not_make_a_forged_plan_true() -> None:
+    wish = desired(wanted(sinks=(SINK, OTHER_SINK)))
+    like = plan_environment(wish, live(), {})
+    for change in (
+        replace(CREATE_CI, after=WIDER, sinks=(SINK, OTHER_SINK)),
+        CREATE_CI,  # only one of two sinks
+        replace(DELIVER_CI, after=WIDER),
+    ):
+        stands = stand(forged(change, like=like), wish, live(OURS), EMPTY)
+        assert (stands.pending, stands.done, len(stands.stale)) == ((), (), 1)
+
+
+def test_an_address_that_is_not_the_key_s_is_stale() -> None:
+    saved = plan_environment(RESCOPED, live(OURS), {})
+    (change,) = saved.changes
+
+    stands = stand(forged(replace(change, address="staging/other"), like=saved), RESCOPED, live(OURS))
+
+    assert words(stands) == "a plan made now would update it: address staging/ci"
+
+
+def test_a_key_that_is_left_under_a_former_name_is_not_the_one_that_is_declared() -> None:
+    renamed = replace(wanted(), former_slug="old")
+    wish = replace(desired(renamed), prune="report", names={"ci": "ci", "old": "ci"})
+
+    stands = later(wish, live(), live(OURS, live_key("old")))
+
+    assert (stands.pending, stands.stale, len(stands.done)) == ((), (), 1)
+
+
+def test_a_key_that_is_let_end_keeps_its_scopes() -> None:
+    wish = replace(desired(), prune="expire", allow_empty=True)
+    saved = plan_environment(wish, live(OURS), {})
+    (change,) = saved.changes
+    assert isinstance(change, Retire)
+    fewer = replace(change, after=replace(change.after, scopes=frozenset()))
+
+    assert "scopes with users.read" in words(stand(forged(fewer, like=saved), wish, live(OURS)))
 
 
 def test_the_end_of_a_key_cannot_be_brought_forward_by_a_forger() -> None:
