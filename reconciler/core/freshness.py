@@ -27,7 +27,6 @@ from reconciler.core.plan import (
     Deliver,
     Entry,
     EnvironmentPlan,
-    Reason,
     Retire,
     Unchanged,
     Update,
@@ -68,7 +67,7 @@ def standing(saved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, l
     now = _Now(
         live={key.id: key.state for key in live.keys},
         entries={entry.key_id: entry for entry in entries},
-        declared={entry.address: entry for entry in entries if _is_declared(entry)},
+        declared={entry.address: entry for entry in entries if not isinstance(entry, Delete | Retire)},
         sinks={key.address: key.sinks for key in desired.keys},
         spoken=frozenset(change.key_id for change in saved.changes),
     )
@@ -90,11 +89,6 @@ def standing(saved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, l
         stale=tuple(stale),
         beyond=tuple(change for change in fresh.changes if change.key_id not in pending),
     )
-
-
-def _is_declared(entry: Entry) -> bool:
-    """Whether an entry is about a key that the manifest declares, and not about one that nothing declares any more."""
-    return not isinstance(entry, Delete | Retire) and (not isinstance(entry, Unchanged) or entry.reason is Reason.EQUAL)
 
 
 def _sorted(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -434,13 +434,14 @@ def test_an_address_that_is_not_the_key_s_is_stale() -> None:
     assert words(stands) == "a plan made now would update it: address staging/ci"
 
 
-def test_a_key_that_is_left_under_a_former_name_is_not_the_one_that_is_declared() -> None:
+def test_a_key_of_the_former_name_is_not_the_one_that_is_declared() -> None:
     renamed = replace(wanted(), former_slug="old")
     wish = replace(desired(renamed), prune="report", names={"ci": "ci", "old": "ci"})
 
     stands = later(wish, live(), live(OURS, live_key("old")))
 
     assert (stands.pending, stands.stale, len(stands.done)) == ((), (), 1)
+    assert [type(change) for change in stands.beyond] == [Delete]
 
 
 def test_a_key_that_is_let_end_keeps_its_scopes() -> None:
