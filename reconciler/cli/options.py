@@ -134,3 +134,27 @@ def selection(command: _F) -> _F:
 def allowances(command: _F) -> _F:
     """The flags that guards name."""
     return _allow_deletes(_allow_in_use(command))
+
+
+_FIXED_BY_PLAN = {
+    "environments": "-e",
+    "targets": "--target",
+    "excludes": "--exclude",
+    "allow_deletes": "--allow-deletes",
+    "allow_in_use": "--allow-in-use",
+}
+
+
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Whether the user gave an option, and it does not have its default."""
+    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def refuse_with_plan(ctx: click.Context) -> None:
+    """Raise UsageError for an option that says again what a saved plan has fixed."""
+    given = [option for name, option in _FIXED_BY_PLAN.items() if is_given(ctx, name)]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} cannot be given with a saved plan, which fixes that",
+            hint="leave it out, or make another plan with it: reconciler plan --out FILE",
+        )

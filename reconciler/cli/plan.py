@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 @options.parallelism
 @options.no_color
 @options.verbose
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Save the plan as JSON too, for apply FILE; it holds no secret.",
+)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
 @click.pass_context
 def plan(
@@ -39,6 +45,7 @@ def plan(
     parallelism: int,
     no_color: bool,
     verbose: bool,
+    out: Path | None,
     detailed_exitcode: bool,
 ) -> None:
     """Show what apply would do, and why.
@@ -49,16 +56,29 @@ def plan(
 
     from reconciler import api
 
+    allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
+    selection = api.Selection(targets=targets, excludes=excludes)
+    if out is not None:
+        api.check_plan_file(out)
+    manifests = api.read_manifests(files)
+
     async def make() -> Planned:
-        manifests = api.read_manifests(files)
         async with api.connect(manifests, environments, variables=os.environ, parallelism=parallelism) as reconciler:
             with patiently("gives up"):
-                allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
-                return await reconciler.plan(allow, api.Selection(targets=targets, excludes=excludes))
+                return await reconciler.plan(allow, selection)
 
     planned = asyncio.run(make())
+    shown = ""
+    if out is not None or output_format == "json":
+        saved = api.save(manifests, planned, allow, selection)
+        if out is not None:
+            api.write_plan(out, saved)
+        if output_format == "json":
+            from reconciler.formats.plan_file import dumps
+
+            shown = dumps(saved)
     colored = console.color(sys.stdout, no_color=no_color)
-    console.result(render(planned, output_format, color=colored, verbose=verbose))
+    console.result(shown or render(planned, output_format, color=colored, verbose=verbose))
     annotate(planned)
     if planned.refusals:
         ctx.exit(4)
@@ -71,11 +91,7 @@ def annotate(planned: Planned) -> None:
 
 
 def render(planned: Planned, output_format: str, *, color: bool, verbose: bool) -> str:
-    """A plan and its refusals in a format."""
-    if output_format == "json":
-        from reconciler.formats.data import plan_json
-
-        return plan_json(planned.plan, planned.refusals)
+    """A plan and its refusals, for people."""
     if output_format == "markdown":
         from reconciler.formats.markdown import plan_markdown
 

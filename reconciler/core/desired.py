@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, assert_never
 
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.ids import Realm
-from reconciler.core.times import to_milliseconds
+from reconciler.core.times import format_instant, show_duration, to_milliseconds
 from reconciler.errors import Position
 
 
@@ -52,6 +52,19 @@ def expires(expiry: Expiry, created: datetime) -> datetime | None:
             return instant
         case After(span):
             return to_milliseconds(created + span)
+
+
+def show_expiry(expiry: Expiry) -> str:
+    """The text that `parse_expiry` reads back as the same: `never`, an instant or a duration."""
+    match expiry:
+        case Never():
+            return "never"
+        case At(instant):
+            return format_instant(instant)
+        case After(span):
+            return show_duration(span)
+        case _:
+            assert_never(expiry)
 
 
 def settled(expiry: Expiry, created: datetime, expire: datetime | None) -> datetime | None:

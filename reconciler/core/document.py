@@ -49,13 +49,15 @@ def mapping(value: Any) -> dict[str, Any]:
 class Document:
     """One YAML document. `data` is never changed after it was read.
 
-    `path` is the file as the user named it. `problems` are those of the YAML itself that reading could go on after.
-    `marks` holds, per container of `data` (by `id`, since `data` keeps them alive), one packed place per item of a
-    list and two per entry of a mapping: of the name and of the value. `source` is the text that all positions carry.
+    `path` is the file as the user named it, `digest` the SHA-256 of its bytes in hexadecimal. `problems` are those of
+    the YAML itself that reading could go on after. `marks` holds, per container of `data` (by `id`, since `data` keeps
+    them alive), one packed place per item of a list and two per entry of a mapping: of the name and of the value.
+    `source` is the text that all positions carry.
     """
 
     path: PurePath
     data: Any
+    digest: str = ""
     problems: tuple[Problem, ...] = ()
     marks: Mapping[int, Sequence[int]] = field(default_factory=dict, repr=False)
     source: Source | None = field(default=None, repr=False)

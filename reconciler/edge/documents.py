@@ -7,6 +7,7 @@ reading can go on after are kept in the Document and reported with all others; t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,10 +52,20 @@ def _within(folder: Path) -> tuple[Path, ...]:
 
 def read(path: Path) -> Document:
     """The document in a file; raises UsageError where there is none, ManifestError where it is not YAML."""
-    return from_text(_decode(path, _bytes(path)), path)
+    content = _bytes(path)
+    return from_text(_decode(path, content), path, _digest(content))
 
 
-def from_text(text: str, path: Path) -> Document:
+def digest(path: Path) -> str:
+    """What a document's digest is, found without looking at what the file says; raises UsageError."""
+    return _digest(_bytes(path))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def from_text(text: str, path: Path, digest: str = "") -> Document:
     """The document in a text that came from `path`, which positions name; raises ManifestError."""
     source = Source(text=text)
     builder = Builder(str(path), source)
@@ -69,7 +80,14 @@ def from_text(text: str, path: Path) -> Document:
         loader.dispose()
     if not builder.documents or builder.root is BLANK:
         raise _refuse(path, "the file is empty", "`reconciler init` writes a manifest to start from")
-    return Document(path=path, data=builder.root, problems=tuple(builder.problems), marks=builder.marks, source=source)
+    return Document(
+        path=path,
+        data=builder.root,
+        digest=digest,
+        problems=tuple(builder.problems),
+        marks=builder.marks,
+        source=source,
+    )
 
 
 def _bytes(path: Path) -> bytes:

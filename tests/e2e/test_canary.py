@@ -28,7 +28,7 @@ from reconciler.edge.sinks import files
 from reconciler.edge.sinks.dotenv import DotenvSink
 from reconciler.emulator import Emulator
 from reconciler.errors import CredentialError, ReconcilerError
-from reconciler.formats.data import outcome_json, plan_json
+from reconciler.formats.data import outcome_json
 from tests.support.canary import (
     CREDENTIAL,
     HELD,
@@ -42,6 +42,7 @@ from tests.support.canary import (
     own_frames,
 )
 from tests.support.command import Command, environment, in_folder
+from tests.support.saving import plan_json
 
 REALM = Realm(owner="shop", environment="local", project="p1")
 MANIFEST = """\
@@ -58,7 +59,9 @@ FORMATS = ("text", "json", "markdown")
 COMMANDS = [
     *(["validate", "--format", name] for name in FORMATS),
     *(["plan", "--format", name] for name in FORMATS),
-    ["plan", "-v", "--detailed-exitcode"],
+    ["plan", "-v", "--detailed-exitcode", "--out", "plan.json"],
+    ["apply", "plan.json", "--format", "json"],
+    ["apply", "plan.json", "-v"],
     *(["scopes", "-e", "local", "--format", name] for name in FORMATS),
     *(["apply", "--auto-approve", "--format", name] for name in FORMATS),
     ["apply", "-v", "--auto-approve"],

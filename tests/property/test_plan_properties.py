@@ -30,10 +30,10 @@ from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.edge.sinks import InstalledSinks
 from reconciler.emulator import Profile
 from reconciler.errors import GuardError, ManifestError
-from reconciler.formats.data import plan_json
 from reconciler.formats.markdown import plan_markdown
 from reconciler.formats.text import plan_text
 from tests.support.folders import a_folder
+from tests.support.saving import plan_json
 from tests.support.situations import (
     FORMER,
     SLUGS,

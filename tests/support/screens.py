@@ -179,6 +179,7 @@ def outcome() -> Outcome:
         environments=(
             EnvironmentOutcome(
                 environment="staging",
+                owner="shop",
                 results=results,
                 warnings=("the server's cache could not be refreshed: the server answered 500",),
             ),
@@ -190,7 +191,7 @@ def outcome() -> Outcome:
 def success(*changes: Change) -> Outcome:
     """A report in which everything went well."""
     results = tuple(Result(change=change, status=Status.APPLIED) for change in changes)
-    return Outcome(environments=(EnvironmentOutcome(environment="staging", results=results),))
+    return Outcome(environments=(EnvironmentOutcome(environment="staging", owner="shop", results=results),))
 
 
 def mass(count: int) -> Plan:

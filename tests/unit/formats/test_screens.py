@@ -14,17 +14,18 @@ from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
 from reconciler.core.guards import Refusal
-from reconciler.core.outcome import Outcome, Result, Status
+from reconciler.core.outcome import EnvironmentOutcome, Outcome, Result, Status
 from reconciler.core.plan import Create, Plan, Reason, Risk
 from reconciler.core.planner import plan_environment
 from reconciler.core.scopes import Catalogue
 from reconciler.errors import Position, Problem
 from reconciler.formats.catalogue import scopes_json, scopes_markdown, scopes_text
-from reconciler.formats.data import outcome_json, plan_json, problems_json
+from reconciler.formats.data import outcome_json, problems_json
 from reconciler.formats.markdown import outcome_markdown, plan_markdown, problems_markdown
 from reconciler.formats.text import Screen, outcome_text, plan_text, progress_text
 from tests.support import screens
 from tests.support.builders import desired, live, wanted
+from tests.support.saving import plan_json
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 WHOLE, REFUSALS, REPORT = screens.whole(), screens.refusals(), screens.outcome()
@@ -204,13 +205,10 @@ def _result() -> Result:
 
 
 def hostile_report() -> Outcome:
-    (environment,) = screens.success().environments
-    return Outcome(
-        environments=(
-            type(environment)(environment=screens.HOSTILE, results=(_result(),), warnings=(screens.HOSTILE,)),
-        ),
-        warnings=(screens.HOSTILE,),
+    environment = EnvironmentOutcome(
+        environment=screens.HOSTILE, owner=screens.HOSTILE, results=(_result(),), warnings=(screens.HOSTILE,)
     )
+    return Outcome(environments=(environment,), warnings=(screens.HOSTILE,))
 
 
 def tokens(page: str) -> list[Token]:
@@ -257,18 +255,10 @@ def test_json_carries_any_name_in_ascii() -> None:
     shown = plan_json(plan, ())
 
     assert shown.isascii()
-    assert json.loads(shown)["environments"][0]["changes"][0]["fields"][0]["after"] == "\ud800é\u202e"
+    assert json.loads(shown)["environments"][0]["changes"][0]["after"]["name"] == "\ud800é\u202e"
 
 
 # --- for programs ---
-
-
-def test_scopes_come_as_lists_whether_a_key_is_made_or_changed() -> None:
-    changes = json.loads(plan_json(WHOLE, REFUSALS))["environments"][0]["changes"]
-
-    scopes = [field for change in changes for field in change["fields"] if field["name"] == "scopes"]
-    assert len(scopes) > 5
-    assert all(set(field) == {"name", "added", "removed"} for field in scopes)
 
 
 def test_the_summary_of_the_json_counts_what_it_lists() -> None:
@@ -276,8 +266,8 @@ def test_the_summary_of_the_json_counts_what_it_lists() -> None:
     environments = plan["environments"]
     actions = [change["action"] for environment in environments for change in environment["changes"]]
 
-    assert {name: actions.count(name) for name in ("create", "deliver", "update", "delete")} == {
-        name: count for name, count in plan["summary"].items() if name not in {"unchanged", "unmanaged"}
+    assert {name: actions.count(name) for name in ("create", "deliver", "update", "retire", "delete")} == {
+        name: count for name, count in plan["summary"].items() if name not in {"unchanged", "unmanaged", "ignored"}
     }
     assert plan["summary"]["unmanaged"] == sum(len(environment["unmanaged"]) for environment in environments)
     assert len(plan["refusals"]) == len(REFUSALS)
