@@ -101,6 +101,9 @@ def test_no_field_may_be_missing_unknown_or_of_another_type(validator: Draft2020
     assert mutations > 40
 
 
+FIRST = [change["action"] for change in PLAN_DOCUMENT["environments"][0]["changes"]].index("create")
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -110,11 +113,11 @@ def test_no_field_may_be_missing_unknown_or_of_another_type(validator: Draft2020
         (("environments",), []),
         (("environments", 0, "now"), "2026-11-23"),
         (("environments", 0, "now"), "2026-11-23T12:00:00Z"),
-        (("environments", 0, "changes", 0, "action"), "rotate"),
-        (("environments", 0, "changes", 0, "action"), "delete"),
-        (("environments", 0, "changes", 0, "reason"), "declared, and not live"),
-        (("environments", 0, "changes", 0, "expiry"), "soon"),
-        (("environments", 0, "changes", 0, "after", "scopes"), ["a", "a"]),
+        (("environments", 0, "changes", FIRST, "action"), "rotate"),
+        (("environments", 0, "changes", FIRST, "action"), "delete"),
+        (("environments", 0, "changes", FIRST, "reason"), "declared, and not live"),
+        (("environments", 0, "changes", FIRST, "expiry"), "soon"),
+        (("environments", 0, "changes", FIRST, "after", "scopes"), ["a", "a"]),
         (("environments", 0, "counts", "live"), -1),
         (("allowances", "deletes"), -1),
     ],

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ from reconciler.formats.catalogue import scopes_json, scopes_markdown, scopes_te
 from reconciler.formats.data import outcome_json, problems_json
 from reconciler.formats.markdown import outcome_markdown, plan_markdown, problems_markdown
 from reconciler.formats.text import Screen, outcome_text, plan_text, progress_text
+from reconciler.formats.words import plan_summary
 from tests.support import screens
 from tests.support.builders import desired, live, wanted
 from tests.support.saving import plan_json
@@ -45,6 +47,7 @@ def test_the_snapshots_show_every_action_reason_mark_guard_and_status() -> None:
         "in-use",
         "limit",
         "own-credential",
+        "protect",
         "sensitive",
     }
     assert all(f": {status}\n" in report for status in Status)
@@ -276,8 +279,8 @@ def test_the_summary_of_the_json_counts_what_it_lists() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "show",
-    [plan_text, lambda plan, refusals: plan_text(plan, refusals, color=True), plan_markdown, plan_json],
-    ids=["text", "colour", "markdown", "json"],
+    [plan_text, lambda plan, refusals: plan_text(plan, refusals, color=True), plan_json],
+    ids=["text", "colour", "json"],
 )
 def test_ten_thousand_changes_are_shown_soon(show: Callable[[Plan, tuple[Refusal, ...]], str]) -> None:
     plan = screens.mass(10_000)
@@ -288,3 +291,41 @@ def test_ten_thousand_changes_are_shown_soon(show: Callable[[Plan, tuple[Refusal
 
     assert time.process_time() - started <= 1.5
     assert len(shown) > 1_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [150, 1000, 10_000])
+def test_a_comment_holds_the_markdown_of_any_plan_and_what_ends_keys_comes_first(count: int) -> None:
+    plan = screens.mass(count)
+
+    shown = plan_markdown(plan, REFUSALS)
+
+    assert len(shown) < 65_536
+    assert plan_summary(plan) in shown
+    assert all(refusal.message in shown for refusal in REFUSALS)
+    assert shown.index("**delete**") < shown.index("**update**") < shown.index("**create**") or count == 10_000
+    assert count < 10_000 or f"and {count - 500} more" in shown
+
+
+def test_a_comment_holds_the_markdown_of_a_thousand_environments() -> None:
+    (environment,) = screens.mass(9).environments
+    plan = Plan(environments=tuple(replace(environment, environment=f"tenant-{number}") for number in range(1000)))
+
+    shown = plan_markdown(plan, ())
+
+    assert len(shown) < 65_536
+    assert "### `tenant-0`" in shown
+    assert re.search(r"- … and \d+ more$", shown)
+
+
+@pytest.mark.slow
+def test_a_comment_holds_the_markdown_of_any_report_and_what_failed_comes_first() -> None:
+    changes = screens.mass(10_000).changes
+    results = [Result(change=change, status=Status.APPLIED) for change in changes]
+    results[-1] = Result(change=changes[-1], status=Status.FAILED, message="the server answered 500")
+    outcome = Outcome(environments=(EnvironmentOutcome(environment="staging", results=tuple(results)),))
+
+    shown = outcome_markdown(outcome)
+
+    assert len(shown) < 65_536
+    assert shown.index("**failed**") < shown.index("**applied**")
