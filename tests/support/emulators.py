@@ -31,8 +31,8 @@ class Running:
     def call(self, method: str, path: str, project: str, **body: object) -> Any:
         """A call by the owner; the JSON of its answer, None where it has no body."""
         headers = {"X-Appwrite-Project": project, "X-Appwrite-Mode": "admin", "Cookie": self.session}
-        sent = {} if method == "GET" else {"json": body}
-        answer = httpx.request(method, f"{self.endpoint}{path}", headers=headers, timeout=30, **sent)
+        sent = None if method == "GET" else body
+        answer = httpx.request(method, f"{self.endpoint}{path}", headers=headers, timeout=30, json=sent)
         return answer.raise_for_status().json() if answer.content else None
 
     def keys(self, project: str) -> dict[str, dict[str, Any]]:
