@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from reconciler.api.logins import Logins
 from reconciler.app.planning import Site
 from reconciler.core.addresses import EMULATOR
 from reconciler.core.connecting import connection
@@ -25,7 +26,7 @@ from reconciler.core.resolve import desires_nothing, resolve
 from reconciler.core.scopes import Catalogue
 from reconciler.core.secret import Secret
 from reconciler.edge import credentials, own_folder
-from reconciler.edge.appwrite import AppwriteKeys, open_http
+from reconciler.edge.appwrite import AppwriteKeys, Server, open_http
 from reconciler.edge.credentials import Credential
 from reconciler.errors import ReconcilerError, UsageError, raise_together
 from reconciler.ports import Clock
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from reconciler.emulator import Emulator, Profile
 
+    Shared = tuple[httpx.AsyncClient, asyncio.Semaphore, Server]
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -42,14 +44,16 @@ _U = TypeVar("_U")
 
 @dataclass(kw_only=True)
 class Servers:
-    """What sites share: one HTTP client and one limit of calls in flight for each server; closed with `stack`."""
+    """What sites share: for each server one HTTP client, one limit of calls in flight and what is found out about it;
+    closed with `stack`.
+    """
 
     stack: AsyncExitStack
     parallelism: int
-    _open: dict[str, tuple[httpx.AsyncClient, asyncio.Semaphore]] = field(default_factory=dict)
+    _open: dict[str, Shared] = field(default_factory=dict)
     _emulators: dict[Path, Emulator] = field(default_factory=dict)
 
-    def at(self, endpoint: str, folder: Path) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
+    def at(self, endpoint: str, folder: Path) -> Shared:
         """The server at an endpoint, which may be the built-in emulator of a folder."""
         emulated = endpoint == EMULATOR
         place = str(folder.resolve()) if emulated else endpoint
@@ -57,7 +61,7 @@ class Servers:
             app = self.emulator(folder).app if emulated else None
             http = open_http(endpoint, app=app, parallelism=self.parallelism)
             self.stack.push_async_callback(http.aclose)
-            self._open[place] = (http, asyncio.Semaphore(self.parallelism))
+            self._open[place] = (http, asyncio.Semaphore(self.parallelism), Server())
         return self._open[place]
 
     def emulator(self, folder: Path) -> Emulator:
@@ -80,20 +84,38 @@ class Wiring:
     clock: Clock
     entropy: random.Random
     stop: asyncio.Event
+    logins: Logins | None = None
 
-    def sites(self, choices: Iterable[Chosen]) -> tuple[Site, ...]:
+    async def sites(self, choices: Iterable[Chosen]) -> tuple[Site, ...]:
         """Every environment's site; raises what is wrong with all of them at once."""
         connections = each(lambda chosen: (chosen[0], connection(*chosen, self.variables)), choices)
-        return each(lambda found: self._site(*found), connections)
+        loaded: list[tuple[Manifest, Connection, Credential | None]] = []
+        failed: list[ReconcilerError] = []
+        for manifest, found in connections:  # one after the other: commands and logins may speak to a person
+            try:
+                loaded.append((manifest, found, await self._credential(manifest, found)))
+            except ReconcilerError as error:
+                failed.append(error)
+        raise_together(failed)
+        return each(lambda each_: self._site(*each_), loaded)
 
-    def _site(self, manifest: Manifest, found: Connection) -> Site:
+    async def _credential(self, manifest: Manifest, found: Connection) -> Credential | None:
         folder = Path(manifest.path).parent
-        credential = credentials.load(found, self.variables, folder)
+        if self.logins is not None and found.endpoint != EMULATOR:
+            http, limiter, _ = self.servers.at(found.endpoint, folder)
+            return await self.logins.session(found, http, limiter)
+        if found.credential is not None and found.credential.source == "command":
+            return await asyncio.to_thread(credentials.load, found, self.variables, folder)
+        return credentials.load(found, self.variables, folder)
+
+    def _site(self, manifest: Manifest, found: Connection, credential: Credential | None) -> Site:
+        folder = Path(manifest.path).parent
         if found.endpoint == EMULATOR:
             emulator = self.servers.emulator(folder)
             emulator.ensure_project(found.project)
             credential = credential or Credential(kind="session", secret=Secret(emulator.console_session()))
-        http, limiter = self.servers.at(found.endpoint, folder)
+        in_use = credential.in_use(found.credential) if credential else None
+        http, limiter, server = self.servers.at(found.endpoint, folder)
         store = AppwriteKeys(
             http,
             project=found.project,
@@ -104,6 +126,7 @@ class Wiring:
             random=self.entropy,
             label=found.environment,
             stop=self.stop,
+            server=server,
         )
 
         def desired(facts: ServerFacts) -> Desired:
@@ -111,11 +134,12 @@ class Wiring:
 
         return Site(
             store=store,
-            own_secret=credential.secret if credential and credential.kind == "project_key" else None,
+            own_secret=credential.secret if in_use and in_use.is_of_project and credential else None,
             empty=desires_nothing(manifest, found),
             resolve=desired,
             folder=folder,
-            place=(id(http), found.project, found.organization, credential and credential.secret),
+            credential=in_use,
+            place=(id(http), found.project, found.organization, credential and credential.secret, in_use),
         )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from reconciler.cli import console, options
+from reconciler.cli import login as logins
 from reconciler.cli.interrupt import interruptible, plain_ctrl_c
 from reconciler.cli.plan import annotate, render
 from reconciler.cli.progress import progress
@@ -18,7 +19,7 @@ from reconciler.cli.waiting import patiently
 from reconciler.errors import GuardError, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.api import Manifest, Reconciler
+    from reconciler.api import Login, Manifest, Reconciler
     from reconciler.app.planning import Planned
     from reconciler.core.outcome import Outcome, Result
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @options.auto_approve
 @options.allowances
 @options.parallelism
+@options.login
 @options.no_color
 @options.verbose
 @click.pass_context
@@ -47,6 +49,7 @@ def apply(
     allow_deletes: int,
     allow_in_use: bool,
     parallelism: int,
+    login: str | None,
     no_color: bool,
     verbose: bool,
 ) -> None:
@@ -62,26 +65,35 @@ def apply(
     from reconciler import api
 
     if plan_file is not None:
-        outcome = asyncio.run(_saved(ctx, plan_file, files, parallelism, no_color=no_color, verbose=verbose))
+        options.refuse_with_plan(ctx)
+        given = files if options.is_given(ctx, "files") else ()
+        account = logins.login(login)
+        made = _saved(plan_file, given, parallelism, account=account, no_color=no_color, verbose=verbose)
+        outcome = asyncio.run(made)
         _finish(outcome, output_format, no_color=no_color)
     allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
     selection = api.Selection(targets=targets, excludes=excludes)
     ask = None if auto_approve else _Question("Apply these changes?", "yes")
-    run = _Run(lambda reconciler: reconciler.plan(allow, selection), ask, no_color=no_color, verbose=verbose)
+    run = _Run(
+        lambda reconciler: reconciler.plan(allow, selection),
+        ask,
+        login=logins.login(login),
+        no_color=no_color,
+        verbose=verbose,
+    )
     outcome = asyncio.run(run.on(api.read_manifests(files), environments, parallelism))
     _finish(outcome, output_format, no_color=no_color)
 
 
 async def _saved(
-    ctx: click.Context, plan_file: Path, files: tuple[Path, ...], parallelism: int, *, no_color: bool, verbose: bool
+    plan_file: Path, files: tuple[Path, ...], parallelism: int, *, account: Login | None, no_color: bool, verbose: bool
 ) -> Outcome | None:
     """Apply a saved plan, which says itself what it is about and what it allows."""
     from reconciler import api
 
-    options.refuse_with_plan(ctx)
     saved = api.read_plan(plan_file)
-    manifests = api.reread_manifests(saved, files if options.is_given(ctx, "files") else ())
-    run = _Run(lambda reconciler: reconciler.resume(saved), None, no_color=no_color, verbose=verbose)
+    manifests = api.reread_manifests(saved, files)
+    run = _Run(lambda reconciler: reconciler.resume(saved), None, login=account, no_color=no_color, verbose=verbose)
     return await run.on(manifests, saved.environments, parallelism)
 
 
@@ -91,9 +103,16 @@ async def _saved(
 @options.output_format
 @options.auto_approve
 @options.parallelism
+@options.login
 @options.no_color
 def destroy(
-    files: tuple[Path, ...], environment: str, output_format: str, auto_approve: bool, parallelism: int, no_color: bool
+    files: tuple[Path, ...],
+    environment: str,
+    output_format: str,
+    auto_approve: bool,
+    parallelism: int,
+    login: str | None,
+    no_color: bool,
 ) -> None:
     """Delete every key that the manifest owns in one environment.
 
@@ -104,7 +123,8 @@ def destroy(
     from reconciler import api
 
     ask = None if auto_approve else _Question("Delete these keys? Their secrets stop working at once.", environment)
-    run = _Run(lambda reconciler: reconciler.plan_to_destroy(), ask, no_color=no_color, verbose=False)
+    account = logins.login(login)
+    run = _Run(lambda reconciler: reconciler.plan_to_destroy(), ask, login=account, no_color=no_color, verbose=False)
     outcome = asyncio.run(run.on(api.read_manifests(files), (environment,), parallelism))
     _finish(outcome, output_format, no_color=no_color)
 
@@ -140,10 +160,11 @@ class _Run:
         make: Callable[[Reconciler], Awaitable[Planned]],
         question: _Question | None,
         *,
+        login: Login | None,
         no_color: bool,
         verbose: bool,
     ) -> None:
-        self._make, self._question = make, question
+        self._make, self._question, self._login = make, question, login
         self._color = console.color(sys.stderr, no_color=no_color)
         self._verbose = verbose
 
@@ -152,16 +173,25 @@ class _Run:
     ) -> Outcome | None:
         from reconciler import api
 
-        async with api.connect(manifests, environments, variables=os.environ, parallelism=parallelism) as reconciler:
-            planned = await self._plan(reconciler)
-            console.note(render(planned, "text", color=self._color, verbose=self._verbose))
-            annotate(planned)
-            api.refuse(planned)
-            if planned.plan.changes and self._question is not None:
-                if not self._question.ask():
-                    return None
-                planned = await self._again(reconciler, planned)
-            return await self._apply(reconciler, planned)
+        connected = api.connect(
+            manifests, environments, variables=os.environ, parallelism=parallelism, login=self._login
+        )
+        with logins.ended_with(self._login):
+            async with connected as reconciler:
+                return await self._with(reconciler)
+
+    async def _with(self, reconciler: Reconciler) -> Outcome | None:
+        from reconciler import api
+
+        planned = await self._plan(reconciler)
+        console.note(render(planned, "text", color=self._color, verbose=self._verbose))
+        annotate(planned)
+        api.refuse(planned)
+        if planned.plan.changes and self._question is not None:
+            if not self._question.ask():
+                return None
+            planned = await self._again(reconciler, planned)
+        return await self._apply(reconciler, planned)
 
     async def _plan(self, reconciler: Reconciler) -> Planned:
         with patiently("gives up"):

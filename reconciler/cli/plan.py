@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import console, options
+from reconciler.cli import login as logins
 from reconciler.cli.waiting import patiently
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @options.output_format
 @options.allowances
 @options.parallelism
+@options.login
 @options.no_color
 @options.verbose
 @click.option(
@@ -43,6 +45,7 @@ def plan(
     allow_deletes: int,
     allow_in_use: bool,
     parallelism: int,
+    login: str | None,
     no_color: bool,
     verbose: bool,
     out: Path | None,
@@ -61,11 +64,14 @@ def plan(
     if out is not None:
         api.check_plan_file(out)
     manifests = api.read_manifests(files)
+    account = logins.login(login)
 
     async def make() -> Planned:
-        async with api.connect(manifests, environments, variables=os.environ, parallelism=parallelism) as reconciler:
-            with patiently("gives up"):
-                return await reconciler.plan(allow, selection)
+        connected = api.connect(manifests, environments, variables=os.environ, parallelism=parallelism, login=account)
+        with logins.ended_with(account):
+            async with connected as reconciler:
+                with patiently("gives up"):
+                    return await reconciler.plan(allow, selection)
 
     planned = asyncio.run(make())
     shown = ""

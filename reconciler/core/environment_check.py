@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconciler.core.document import Document, Path, mapping
-from reconciler.core.expiry import LONGEST
+from reconciler.core.expiry import LONGEST, parse_expiry
 from reconciler.core.quoting import quoted
 from reconciler.core.times import parse_duration
 from reconciler.core.wording import describe
@@ -23,6 +23,7 @@ def check_environments(document: Document, broken: Collection[Path]) -> Iterator
         former = fields.get("renamed_from")
         if isinstance(former, str) and (*path, "renamed_from") not in broken:
             yield from _check_rename(document, path, former, environments, taken.setdefault(former, name))
+        yield from _check_credential(document, (*path, "credential", "expires"), fields, broken)
         if "prune_grace" in fields and not {(*path, "prune"), (*path, "prune_grace")} & set(broken):
             yield from _check_grace(document, (*path, "prune_grace"), fields)
 
@@ -40,6 +41,19 @@ def _check_grace(document: Document, path: Path, fields: dict[str, Any]) -> Iter
             message=f"{describe(path)} is more than a hundred years",
             hint="write `prune: report` to leave the keys as they are",
         )
+
+
+def _check_credential(
+    document: Document, path: Path, fields: Mapping[str, Any], broken: Collection[Path]
+) -> Iterator[Problem]:
+    """An end that is no time of the calendar."""
+    end = mapping(fields.get("credential")).get("expires")
+    if not isinstance(end, str) or path in broken:
+        return
+    try:
+        parse_expiry(end)
+    except ValueError as error:
+        yield Problem(position=document.value_position(path), message=f"{describe(path)}: {error}")
 
 
 def _check_rename(

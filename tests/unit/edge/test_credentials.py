@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.credential import CredentialKind as Kind
 from reconciler.core.desired import Connection, CredentialSpec
-from reconciler.edge.credentials import Credential, Kind, load
+from reconciler.edge.credentials import Credential, load
 from reconciler.errors import CredentialError, Position
 
 HEX = "0123456789abcdef" * 16
@@ -44,8 +45,8 @@ def _from_env(text: str, *, organization: str | None = None) -> Credential:
         (f"standard_{HEX}", "project_key"),
         (HEX, "project_key"),
         ("abc", "project_key"),
-        ("ephemeral_eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "project_key"),
-        ("dynamic_eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "project_key"),
+        ("ephemeral_eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "ephemeral_key"),
+        ("dynamic_eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "ephemeral_key"),
         (SESSION, "session"),
     ],
 )
