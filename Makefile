@@ -14,6 +14,8 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 
 RUNTIME := $(VENV)/.runtime.stamp
 DEV := $(VENV)/.dev.stamp
+WITNESS := $(VENV)/.witness-27.stamp
+NODE := tests/witnesses/node
 LOCKS := requirements/runtime.txt requirements/build.txt
 
 # Settings of the caller's shell that would install elsewhere, or import code from elsewhere.
@@ -47,7 +49,7 @@ layers: $(DEV) ## Who may import whom
 docs: $(DEV) ## Links, changelog, decision records, README
 	$(BIN)/python -m pytest --quiet tests/docs
 
-unit: $(DEV) ## All other tests; ARGS= goes to pytest, JOBS= is the number of processes
+unit: $(DEV) $(WITNESS) $(NODE)/node_modules/.package-lock.json ## All other tests; ARGS= goes to pytest, JOBS= is the number of processes
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --ignore tests/docs $(ARGS)
 
 format: $(DEV) ## Format, and mend what the linter can mend
@@ -62,9 +64,10 @@ lock: $(DEV) ## Write requirements/*.txt anew (needs network); ARGS=--upgrade ta
 	$(UV_COMPILE) $(ARGS) --group build --output-file requirements/build.txt
 	$(UV_COMPILE) $(ARGS) pyproject.toml --group dev --constraint requirements/runtime.txt \
 		--constraint requirements/build.txt --output-file requirements/dev.txt
+	$(UV_COMPILE) $(ARGS) --group witness-27 --no-deps --output-file requirements/witness-27.txt
 
 clean: ## Remove .venv, caches and builds
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(NODE)/node_modules build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Pinned packages that are already there are not fetched again, so both of these also work offline over an environment
@@ -78,6 +81,18 @@ $(RUNTIME): $(LOCKS) pyproject.toml | $(BIN)/python
 $(DEV): requirements/dev.txt $(RUNTIME)
 	$(PIP_INSTALL) --requirement requirements/dev.txt
 	@touch $@
+
+# The newest `appwrite` beside the one of the environment, which has what it depends on.
+$(WITNESS): requirements/witness-27.txt $(DEV)
+	rm -rf $(VENV)/witness-27
+	$(PIP_INSTALL) --no-deps --target $(VENV)/witness-27 --requirement requirements/witness-27.txt
+	@touch $@
+
+# npm's client, if there is an npm that gets it; without it one test is skipped, and says so.
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "npm is not there: node-appwrite will be no witness"; \
+	elif ! npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --loglevel error; then \
+	echo "npm ci failed: node-appwrite will be no witness"; fi
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo >&2 "$(PYTHON) is not there. Install Python 3.11 or \

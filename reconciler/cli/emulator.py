@@ -23,11 +23,19 @@ if TYPE_CHECKING:
     "--project", "projects", multiple=True, metavar="ID", help="Make this project, unless it is there; repeatable."
 )
 @click.option(
+    "--organization",
+    default="emulator",
+    show_default=True,
+    metavar="ID",
+    help="Whose the projects are that are made.",
+)
+@click.option(
     "--profile",
-    type=click.Choice(["main", "1.9.x"]),
+    type=click.Choice(["main", "1.9.x", "2.6.2"]),
     default="main",
     show_default=True,
-    help="Which server to be: on 1.9.x a project key may create keys.",
+    help="Which server to be: on 1.9.x a project key may create keys; 2.6.2, whose answers are partly assumed, shows "
+    "a secret once and lets no key give more than it holds.",
 )
 @click.option(
     "--database",
@@ -40,43 +48,47 @@ if TYPE_CHECKING:
     "--faults",
     metavar="JSON",
     help='What is to go wrong, such as \'[{"fault": "latency", "seconds": 0.1}]\'. Faults are latency, answer, '
-    "drop_before, drop_after, late and double.",
+    "drop_before, drop_after, late, double, overtaken, stale_cache, hidden_secrets and clock.",
 )
 def emulator(
     host: str,
     port: int,
     projects: tuple[str, ...],
-    profile: Literal["main", "1.9.x"],
+    organization: str,
+    profile: Literal["main", "1.9.x", "2.6.2"],
     database: Path,
     faults: str | None,
 ) -> None:
-    """Run an Appwrite of your own, with the key routes only.
+    """Run an Appwrite of your own, with the key routes and few others.
 
     For any client, until Ctrl-C. A console session that may do everything is written to a file beside the database,
-    for `credential: {file: PATH}` in a manifest.
+    for `credential: {file: PATH}` in a manifest, and so is the password of its owner, for a login.
     """
     from reconciler.api.wiring import open_emulator
     from reconciler.core.addresses import project_complaint
     from reconciler.core.quoting import quoted
     from reconciler.emulator import serve
 
-    beside = database.with_suffix(".session")
-    if beside == database:
-        raise UsageError(f"{database} is where the console session is written", hint="name another --database")
+    for suffix, what in ((".session", "session"), (".password", "password")):
+        if database.with_suffix(suffix) == database:
+            raise UsageError(f"{database} is where the console {what} is written", hint="name another --database")
     server = open_emulator(database, profile, hint="name another file with --database")
     try:
         for project in projects:
             if complaint := project_complaint(project):
                 raise UsageError(f"--project {quoted(project)} {complaint[0]}", hint=complaint[1])
-            server.ensure_project(project)
+            server.ensure_project(project, organization=organization)
         if faults is not None:
             _inject(server, faults)
-        session = _write_session(server, beside)
+        session = _write(database.with_suffix(".session"), f"a_session_console={server.console_session()}")
+        email, password = server.console_login()
+        secret = _write(database.with_suffix(".password"), password)
 
         def ready(bound: int) -> None:
             shown = f"[{host}]" if ":" in host else host
             console.result(f"Appwrite {profile} answers at http://{shown}:{bound}/v1\n")
             console.result(f"Console session: {session}\n")
+            console.result(f"Console login: {email}, password in {secret}\n")
 
         serve(server, host, port, ready=ready)
     except BrokenPipeError:
@@ -99,11 +111,12 @@ def _inject(server: Emulator, faults: str) -> None:
         raise UsageError(f"--faults: {error}") from error
 
 
-def _write_session(server: Emulator, path: Path) -> Path:
+def _write(path: Path, secret: str) -> Path:
+    """A file of one line that is its owner's alone."""
     try:
         path.unlink(missing_ok=True)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123
-            file.write(f"a_session_console={server.console_session()}\n")
+            file.write(f"{secret}\n")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", hint="name another --database") from error
     return path

@@ -1,4 +1,4 @@
-"""An independent Appwrite: the project key routes as the recorded servers answer them.
+"""An independent Appwrite: project keys, and what leads to them, as the recorded servers answer.
 
 It imports nothing else of this package, so that one misreading of Appwrite cannot sit on both sides. It
 is the default endpoint of a new manifest, in process or on a port, and the test bed.

@@ -1,7 +1,5 @@
-"""The ASGI application: routing, response formats and errors around the actions.
+"""The ASGI application: from a request to its answer, with response formats and errors around the actions.
 
-Routing is Appwrite's, not a framework's: it works on the path as sent, ignores empty segments when it
-matches but counts them when it reads a parameter, and answers anything unknown with an HTML page.
 Between the arrival of the body and the answer nothing is awaited, so calls in one event loop never
 interleave.
 """
@@ -9,14 +7,18 @@ interleave.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
-from reconciler.emulator import actions, auth, errors, wire
+from reconciler.emulator import account, actions, auth, ephemeral, errors, formats, projects, wire
+from reconciler.emulator.call import Call, Caller
+from reconciler.emulator.people import People
 from reconciler.emulator.profile import Server
-from reconciler.emulator.store import Store
+from reconciler.emulator.routes import Kind, Route, find_route
+from reconciler.emulator.stale import StaleProjects
+from reconciler.emulator.store import Project, Store
 from reconciler.emulator.wire import Answer, Receive, Request, Scope, Send
 
 _LONGEST_BODY = 12 * 1024 * 1024
@@ -26,27 +28,48 @@ _NOT_FOUND = (
     "</body></html>"
 )
 
-_Kind = Literal["version", "scopes", "keys", "key"]
-_OPEN_ROUTES = {"version": actions.version, "scopes": actions.scopes}
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What a path leads to; `key_id` and `project` as they stand in it."""
-
-    kind: _Kind
-    key_id: str = ""
-    project: str | None = None
+_OPEN: Mapping[Kind, Callable[[Server], Answer]] = {
+    "version": actions.version,
+    "scopes": actions.scopes,
+    "organization_scopes": actions.organization_scopes,
+}
+_READS: Mapping[Kind, Callable[[Call, Project], Answer]] = {
+    "list_keys": actions.list_keys,
+    "get_key": actions.get,
+    "get_project": projects.get,
+}
+_WRITES: Mapping[Kind, Callable[[Call, Caller, Project], Answer]] = {
+    "create_key": actions.create,
+    "update_key": actions.update,
+    "delete_key": lambda call, _, project: actions.delete(call, project),
+}
+_CONSOLE: Mapping[Kind, Callable[[Call, Caller], Answer]] = {
+    "list_projects": projects.list_all,
+    "list_organization_projects": projects.list_of_organization,
+    "list_organizations": projects.list_organizations,
+    "get_account": lambda _, caller: account.current(caller),
+    "logout": account.logout,
+    "create_token": account.create_token,
+}
 
 
 class App:
-    """The emulated server as an ASGI application; one per database and profile."""
+    """The emulated server as an ASGI application; one per database and profile.
 
-    def __init__(self, store: Store, server: Server, session: str, clock: Callable[[], datetime]) -> None:
+    Faults may ask for two things inside it, in the scope's `emulator`: `clock`, seconds by which its time
+    is off, and `stale`, seconds for which the project's keys then authenticate as before the call.
+    """
+
+    def __init__(
+        self, store: Store, people: People, server: Server, signing: str, clock: Callable[[], datetime]
+    ) -> None:
         self._store = store
+        self._people = people
         self._server = server
-        self._session = session
+        self._signing = signing
         self._clock = clock
+        self._tries = account.Tries()
+        self._stale = StaleProjects()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; other kinds of scope are refused by raising."""
@@ -57,24 +80,25 @@ class App:
             from reconciler.emulator.dropped import Dropped
 
             raise Dropped
-        now = self._clock()
-        answer = self._answer(scope, body, now)
+        asked: Mapping[str, float] = scope.get("emulator", {})
+        now = self._clock() + timedelta(seconds=asked.get("clock", 0))
+        answer = self._answer(scope, body, now, asked.get("stale", 0))
         await wire.send_answer(send, answer, now=now, with_body=scope["method"] != "HEAD")
 
-    def _answer(self, scope: Scope, body: bytes, now: datetime) -> Answer:
+    def _answer(self, scope: Scope, body: bytes, now: datetime, stale: float) -> Answer:
         if scope["method"] == "OPTIONS":
             return Answer(204, b"", b"text/html")
         headers = wire.headers_of(scope)
+        version = headers.get("x-appwrite-response-format", "")
         try:
-            answer = self._routed(scope, headers, body, now)
+            answer = self._routed(scope, headers, body, now, stale)
         except errors.RouteNotFound:
             return Answer(404, _NOT_FOUND.encode(), b"text/html; charset=UTF-8")
         except errors.ApiError as error:
-            return self._error(error)
+            answer = self._error(error)
         except sqlite3.Error:
-            return self._error(errors.server_error())
-        wanted = headers.get("x-appwrite-response-format")
-        return replace(answer, headers=self._format_warning(wanted)) if wanted else answer
+            answer = self._error(errors.server_error())
+        return replace(answer, headers=answer.headers + formats.warning(version, self._server.version))
 
     def _error(self, error: errors.ApiError) -> Answer:
         kind = {} if error.kind is None else {"type": error.kind}
@@ -82,29 +106,49 @@ class App:
         text = wire.dump_json(body).encode()
         return Answer(error.status, text) if kind else Answer(error.status, text, b"text/html")
 
-    def _routed(self, scope: Scope, headers: dict[str, str], body: bytes, now: datetime) -> Answer:
+    def _routed(self, scope: Scope, headers: dict[str, str], body: bytes, now: datetime, stale: float) -> Answer:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         path = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
-        route = find_route(method, path)
-        request = Request(method, path, headers, self._params(scope, body, headers))
-        caller = auth.identify(request, self._store, self._session, now, route.project)
-        if open_route := _OPEN_ROUTES.get(route.kind):
-            return open_route(self._server)
-        project = auth.demand(caller, "keys.read" if method == "GET" else "keys.write")
-        match method, route.kind:
-            case "GET", "keys":
-                answer = actions.list_keys(request, project, self._store)
-            case "POST", _:
-                answer = actions.create(request, caller, project, self._store, self._server, now)
-            case "GET", _:
-                answer = actions.get(route.key_id, project, self._store)
-            case "PUT", _:
-                answer = actions.update(request, route.key_id, project, self._store, self._server, now)
-            case _:
-                answer = actions.delete(route.key_id, project, self._store)
+        route = find_route(method, path, organization_routes=self._server.organization_routes)
+        params = self._params(scope, body, headers, route)
+        call = Call(
+            request=Request(method, path, headers, params),
+            route=route,
+            server=self._server,
+            store=self._store,
+            people=self._people,
+            stale=self._stale,
+            signing=self._signing,
+            now=now,
+        )
+        caller = auth.identify(call)
+        if open_call := _OPEN.get(route.kind):
+            return open_call(self._server)
+        caller.demand(route.scopes)
+        if route.kind == "login":
+            return account.login(call, caller, self._tries)
+        if on_console := _CONSOLE.get(route.kind):
+            return on_console(call, caller)
+        return self._on_project(call, caller, stale)
+
+    def _on_project(self, call: Call, caller: Caller, stale: float) -> Answer:
+        project = auth.target_project(call, caller)
+        kind = call.route.kind
+        if kind != "get_project" and caller.by_token and self._server.hardened:
+            raise errors.unauthorized()  # assumed: that JWTs manage no keys is known, the answer is not
+        if read := _READS.get(kind):
+            return read(call, project)
+        if kind == "create_ephemeral":
+            version = call.request.header("x-appwrite-response-format")
+            return formats.answer(version, kind, ephemeral.create(call, caller, project))
+        before = self._store.authenticating_keys(project.id) if stale else {}
+        answer = _WRITES[kind](call, caller, project)
+        self._stale.forget(project.id)
+        if stale:
+            self._stale.keep(project.id, before, call.now + timedelta(seconds=stale))
         return answer
 
-    def _params(self, scope: Scope, body: bytes, headers: dict[str, str]) -> dict[str, object]:
+    def _params(self, scope: Scope, body: bytes, headers: dict[str, str], route: Route) -> dict[str, Any]:
         if scope["method"] in ("GET", "HEAD"):
             return wire.query_params(scope["query_string"])
         try:
@@ -113,59 +157,4 @@ class App:
             if self._server.scalar_body_fails:
                 raise errors.untyped_server_error() from error
             sent = {}
-        return _as_of(headers.get("x-appwrite-response-format"), sent)
-
-    def _format_warning(self, version: str) -> tuple[tuple[bytes, bytes], ...]:
-        if _parts(version) <= _parts(self._server.version):
-            return ()
-        text = (
-            f"The current SDK is built for Appwrite {version}. However, the current Appwrite server "
-            f"version is {self._server.version}. Please downgrade your SDK to match the Appwrite version: "
-            "https://appwrite.io/docs/sdks"
-        )
-        return ((b"x-appwrite-warning", text.encode("latin-1")),)
-
-
-def find_route(method: str, path: str) -> Route:
-    """The route of a call.
-
-    Raises:
-        RouteNotFound: there is none of that method and path.
-    """
-    parts = path.strip("/").split("/")
-    match method, [part for part in parts if part]:
-        case "GET", ["v1", "health", "version"]:
-            return Route("version")
-        case "GET", ["v1", "console", "scopes", "project"]:
-            return Route("scopes")
-        case (("GET" | "POST"), ["v1", "project", "keys"]):
-            return Route("keys")
-        case (("GET" | "PUT" | "DELETE"), ["v1", "project", "keys", _]):
-            return Route("key", key_id=parts[3])
-        case (("GET" | "POST"), ["v1", "projects", _, "keys"]):
-            return Route("keys", project=parts[2])
-        case (("GET" | "PUT" | "DELETE"), ["v1", "projects", _, "keys", _]):
-            return Route("key", key_id=parts[4], project=parts[2])
-        case _:
-            raise errors.RouteNotFound
-
-
-def _as_of(response_format: str | None, sent: dict[str, object]) -> dict[str, object]:
-    """What an old `X-Appwrite-Response-Format` makes of a body: defaults of its time."""
-    if not response_format:
-        return sent
-    version = _parts(response_format)
-    defaults: dict[str, object] = {}
-    if version < (1, 9, 0) and sent.get("keyId") is None:
-        defaults["keyId"] = "unique()"
-    if version < (1, 9, 1) and not isinstance(sent.get("scopes"), (list, dict)):
-        defaults["scopes"] = []
-    return {**sent, **defaults}
-
-
-def _parts(version: str) -> tuple[int, ...]:
-    """A version to compare; a text that is none is the lowest."""
-    try:
-        return tuple(int(part) for part in version.split("."))
-    except ValueError:
-        return ()
+        return formats.request_params(headers.get("x-appwrite-response-format", ""), route.kind, sent)

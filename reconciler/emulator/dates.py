@@ -33,6 +33,11 @@ def render(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
+def of_timestamp(seconds: int) -> datetime:
+    """The instant of a count of seconds since 1970."""
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
 def read(text: str, now: datetime) -> datetime | None:
     """The instant PHP sees in `text`, in UTC and cut to milliseconds; None where the validator refuses.
 

@@ -7,6 +7,7 @@ An error is raised anywhere below the application, and rendered once, there. Its
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 
 class ApiError(Exception):
@@ -33,9 +34,9 @@ def missing_param(name: str) -> ApiError:
     return ApiError(400, "general_argument_invalid", f'Param "{name}" is not optional.')
 
 
-def cursor_not_found(key_id: str) -> ApiError:
-    """A cursor names no key of this project."""
-    return ApiError(400, "general_cursor_not_found", f"Key '{key_id}' for the 'cursor' value not found.")
+def cursor_not_found(identity: str, kind: str = "Key") -> ApiError:
+    """A cursor names nothing that is listed."""
+    return ApiError(400, "general_cursor_not_found", f"{kind} '{identity}' for the 'cursor' value not found.")
 
 
 def cursor_on_null(attribute: str) -> ApiError:
@@ -53,9 +54,9 @@ def admin_mode_on_console() -> ApiError:
     return ApiError(400, "general_bad_request", "Admin mode is not allowed for console project")
 
 
-def missing_scope(who: str, role: str, scope: str) -> ApiError:
+def missing_scope(who: str, role: str, scopes: Sequence[str]) -> ApiError:
     """The caller is known, if only as a guest, and may not do this."""
-    message = f"{who} (role: {role}) missing scopes ({json.dumps([scope])})"
+    message = f"{who} (role: {role}) missing scopes ({json.dumps(scopes, separators=(',', ':'))})"
     return ApiError(401, "general_unauthorized_scope", message)
 
 
@@ -81,6 +82,65 @@ def owner_header_missing(owner: str) -> ApiError:
     kind = "account" if owner == "user" else owner
     message = f"When using {kind} API key, make sure to pass x-appwrite-{owner} header with your {owner} ID."
     return ApiError(403, f"{owner}_id_missing", message)
+
+
+def unknown_origin(description: str) -> ApiError:
+    """A web page that no platform of the project stands for."""
+    return ApiError(403, "general_unknown_origin", description)
+
+
+def token_invalid(reason: str) -> ApiError:
+    """An `X-Appwrite-JWT` that is none, or over."""
+    return ApiError(401, "user_jwt_invalid", f"Failed to verify JWT. {reason}")
+
+
+def token_and_session() -> ApiError:
+    """A JWT beside a session."""
+    return ApiError(403, "user_jwt_and_cookie_set", "JWT and cookie are set in the same request")
+
+
+def account_key_and_session() -> ApiError:
+    """An account key beside a session."""
+    return ApiError(
+        403,
+        "user_api_key_and_session_set",
+        "API key and session used in same request. Use either setSession or setKey. Learn about which authentication "
+        "method to use in the SSR docs: https://appwrite.io/docs/products/auth/server-side-rendering",
+    )
+
+
+def credentials_invalid() -> ApiError:
+    """No user of that e-mail address and password."""
+    message = "Invalid credentials. Please check the email and password."
+    return ApiError(401, "user_invalid_credentials", message)
+
+
+def session_exists() -> ApiError:
+    """A login by somebody who is logged in."""
+    message = "Creation of a session is prohibited when a session is active."
+    return ApiError(401, "user_session_already_exists", message)
+
+
+def session_not_found() -> ApiError:
+    """The end of a session by somebody who has none."""
+    return ApiError(404, "user_session_not_found", "The current user session could not be found.")
+
+
+def too_many() -> ApiError:
+    """More calls than are let through in an hour."""
+    message = "Rate limit for the current endpoint has been exceeded. Please try again after some time."
+    return ApiError(429, "general_rate_limit_exceeded", message)
+
+
+def team_not_found() -> ApiError:
+    """The organization that a call names does not exist."""
+    return ApiError(404, "team_not_found", "Team with the requested ID could not be found.")
+
+
+def grant_exceeded() -> ApiError:
+    """A key that gives more than it holds. Assumed: the real status, type and text are not known."""
+    message = "An API key cannot grant scopes or an expiry beyond its own."
+    return ApiError(403, "key_grant_exceeded", message)
 
 
 def creation_denied() -> ApiError:

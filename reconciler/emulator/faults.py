@@ -1,7 +1,8 @@
-"""Faults around an application, never inside it: latency, error answers, lost and doubled calls.
+"""Faults around an application: latency, error answers, lost and doubled calls, a clock that is off.
 
 - A rule names the calls it is about and what befalls them; rules are tried in order. Every matching
-  `Latency` counts, of the other faults only the first.
+  condition counts (`Latency`, `Clock`, `HiddenSecrets`, `StaleCache`), of the incidents only the first.
+- Clock and cache are the application's own: it is asked by the `emulator` of the scope, see `App`.
 - A rule counts the calls it matches from 1, whether or not another rule took them.
 - A lost answer is `Dropped`: no byte of it reaches the client.
 - A `Late` call is delivered after its client has already failed. `settled` waits for those; a process
@@ -16,30 +17,41 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from reconciler.emulator.dropped import Dropped
+from reconciler.emulator.hidden import hiding
 from reconciler.emulator.rules import (
     Answer,
+    Clock,
+    Condition,
     Double,
     DropAfter,
     DropBefore,
     Fault,
+    HiddenSecrets,
+    Incident,
     Late,
     Latency,
+    Overtaken,
     Rule,
+    StaleCache,
     parse_rules,
 )
 from reconciler.emulator.wire import ASGIApp, Receive, Scope, Send
 
 __all__ = [
     "Answer",
+    "Clock",
     "Double",
     "DropAfter",
     "DropBefore",
     "Dropped",
     "Fault",
     "Faults",
+    "HiddenSecrets",
     "Late",
     "Latency",
+    "Overtaken",
     "Rule",
+    "StaleCache",
     "parse_rules",
 ]
 
@@ -69,27 +81,37 @@ class Faults:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Deliver one call, or what the rules make of it."""
         due = self._due(scope)
+        incident: Incident | None = None
+        app = self._app
         for fault in due:
-            if isinstance(fault, Latency):
-                await asyncio.sleep(fault.seconds)
-        match next((fault for fault in due if not isinstance(fault, Latency)), None):
-            case None | Latency():
-                await self._app(scope, receive, send)
+            if isinstance(fault, Condition):
+                app, scope = await _under(fault, app, scope)
+            else:
+                incident = incident or fault
+        await self._befall(incident, app, (scope, receive, send))
+
+    async def _befall(self, incident: Incident | None, app: ASGIApp, call: tuple[Scope, Receive, Send]) -> None:
+        scope, receive, send = call
+        match incident:
+            case None:
+                await app(scope, receive, send)
             case Answer() as answer:
                 await _reply(answer, send)
             case DropBefore():
                 raise Dropped
             case DropAfter():
-                await self._deliver(scope, receive)
+                await _deliver(app, scope, receive)
                 raise Dropped
             case Late(seconds=seconds):
-                await self._postpone(scope, receive, seconds)
+                await self._postpone(app, scope, receive, seconds)
                 raise Dropped
             case Double(returns=which):
-                call = await _whole(receive)
-                answers = [await self._deliver(scope, _again(call)) for _ in range(2)]
+                messages = await _whole(receive)
+                answers = [await _deliver(app, scope, _again(messages)) for _ in range(2)]
                 for message in answers[0 if which == "first" else 1]:
                     await send(message)
+            case Overtaken():
+                await _overtake(app, scope, receive, send)
 
     async def settled(self) -> None:
         """Wait until every late call so far has been done."""
@@ -107,26 +129,52 @@ class Faults:
                     due.append(rule.fault)
         return due
 
-    async def _deliver(self, scope: Scope, receive: Receive) -> list[_Message]:
-        """Let the application do the call, and keep what it answers."""
-        messages: list[_Message] = []
-
-        async def keep(message: Any) -> None:
-            messages.append(dict(message))
-
-        await self._app(scope, receive, keep)
-        return messages
-
-    async def _postpone(self, scope: Scope, receive: Receive, seconds: float) -> None:
+    async def _postpone(self, app: ASGIApp, scope: Scope, receive: Receive, seconds: float) -> None:
         call = await _whole(receive)
 
         async def later() -> None:
             await asyncio.sleep(seconds)
-            await self._deliver(scope, _again(call))
+            await _deliver(app, scope, _again(call))
 
         task = asyncio.create_task(later())
         self._late.add(task)
         task.add_done_callback(self._late.discard)
+
+
+async def _under(condition: Condition, app: ASGIApp, scope: Scope) -> tuple[ASGIApp, Scope]:
+    """What a call is delivered to, and with what, under a condition."""
+    asked = dict(scope.get("emulator", {}))
+    match condition:
+        case Latency(seconds=seconds):
+            await asyncio.sleep(seconds)
+        case HiddenSecrets(form=form):
+            return hiding(app, form), scope
+        case StaleCache(seconds=seconds):
+            asked["stale"] = max(seconds, asked.get("stale", 0))
+        case Clock(seconds=seconds, direction=direction):
+            asked["clock"] = asked.get("clock", 0) + (seconds if direction == "ahead" else -seconds)
+    return app, {**scope, "emulator": asked}
+
+
+async def _deliver(app: ASGIApp, scope: Scope, receive: Receive) -> list[_Message]:
+    """Let the application do the call, and keep what it answers."""
+    messages: list[_Message] = []
+
+    async def keep(message: Any) -> None:
+        messages.append(dict(message))
+
+    await app(scope, receive, keep)
+    return messages
+
+
+async def _overtake(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """A DELETE of what a PUT is about, and the answer to the PUT that lost; other calls are not overtaken."""
+    if scope["method"] != "PUT":
+        await app(scope, receive, send)
+        return
+    await _whole(receive)
+    await _deliver(app, {**scope, "method": "DELETE"}, _again([{"type": "http.request", "body": b""}]))
+    await _reply(Answer(status=500), send)
 
 
 async def _whole(receive: Receive) -> list[_Message]:

@@ -28,7 +28,11 @@ _NAME_REASON = "Value must be a valid string and at least 1 chars and no longer 
 _EXPIRE_REASON = "Value must be valid date between 0000-01-01 00:00:00 and 9999-12-31 00:00:00. or null"
 _TOTAL_REASON = "Value must be a valid boolean"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_PASSWORD_LENGTHS = range(8, 257)
 _LONGEST_NAME = 128
+_LONGEST_SEARCH = 256
+_LONGEST_DESCRIPTION = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class KeyFields:
     scopes: str
     expire: str | None
     expire_as_sent: str | None
+    description: str = ""
 
 
 def is_id(value: object) -> bool:
@@ -69,9 +74,65 @@ def new_id(params: Mapping[str, Any]) -> str:
 def key_fields(params: Mapping[str, Any], server: Server, now: datetime) -> KeyFields:
     """Name, scopes and expire of a create or an update."""
     name = _name(params)
-    scopes = _scopes(params, server)
+    scopes = key_scopes(params, server)
     sent = params.get("expire")
-    return KeyFields(name=name, scopes=scopes, expire=_expire(sent, now), expire_as_sent=sent)
+    expire = _expire(sent, now)
+    description = _description(params) if server.describes_keys else ""
+    return KeyFields(name=name, scopes=scopes, expire=expire, expire_as_sent=sent, description=description)
+
+
+def seconds(params: Mapping[str, Any], range_: range, default: int | None = None) -> int:
+    """A `duration`; a text that is a whole number counts as one. Without a default it is needed."""
+    if "duration" not in params and default is None:
+        raise errors.missing_param("duration")
+    value = params.get("duration", default)
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d+\s*", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or value not in range_:
+        reason = f"Value must be a valid range between {range_.start:,} and {range_.stop - 1:,}"
+        raise errors.invalid_param("duration", reason)
+    return value
+
+
+def email(params: Mapping[str, Any]) -> str:
+    """The e-mail address of a login."""
+    value = _needed(params, "email")
+    if not isinstance(value, str) or not _EMAIL.fullmatch(value):
+        raise errors.invalid_param("email", "Value must be a valid email address")
+    return value
+
+
+def password(params: Mapping[str, Any]) -> str:
+    """The password of a login."""
+    value = _needed(params, "password")
+    if not isinstance(value, str) or len(value) not in _PASSWORD_LENGTHS:
+        raise errors.invalid_param("password", "Password must be between 8 and 256 characters long.")
+    return value
+
+
+def search(params: Mapping[str, Any]) -> str:
+    """The `search` of a list."""
+    value = params.get("search", "")
+    if not isinstance(value, str) or len(value) > _LONGEST_SEARCH:
+        raise errors.invalid_param("search", f"Value must be a valid string and no longer than {_LONGEST_SEARCH} chars")
+    return value
+
+
+def _needed(params: Mapping[str, Any], name: str) -> object:
+    if name not in params:
+        raise errors.missing_param(name)
+    return params[name]
+
+
+def _description(params: Mapping[str, Any]) -> str:
+    """Assumed: a text of up to 2,048 characters, where null means none."""
+    value = params.get("description")
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > _LONGEST_DESCRIPTION:
+        reason = f"Value must be a valid string and no longer than {_LONGEST_DESCRIPTION} chars"
+        raise errors.invalid_param("description", reason)
+    return value
 
 
 def wants_total(params: Mapping[str, Any]) -> bool:
@@ -91,7 +152,8 @@ def _name(params: Mapping[str, Any]) -> str:
     return name
 
 
-def _scopes(params: Mapping[str, Any], server: Server) -> str:
+def key_scopes(params: Mapping[str, Any], server: Server) -> str:
+    """The scopes of a key as compact JSON, in the order and number sent."""
     if "scopes" not in params:
         raise errors.missing_param("scopes")
     sent = params["scopes"]

@@ -3,6 +3,9 @@
 `main` is Appwrite main of 2026-08 and `1.9.x` its release branch: both answer version 1.9.6, but main
 lets no project key create keys, takes 200 scopes instead of 100 and knows other scopes. The order of
 the scopes is that of the servers' own 400 message.
+
+`2.6.2` was never recorded. That a release has the changes below is known from its notes; their exact
+answers are assumed here, and each place that assumes one says so.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import Literal
 
-Profile = Literal["1.9.x", "main"]
+Profile = Literal["1.9.x", "main", "2.6.2"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +29,45 @@ class Scope:
     deprecated: bool
 
 
+def _pair(subject: str, what: str, category: str, *, deprecated: bool = False) -> tuple[Scope, ...]:
+    """The two scopes of a subject."""
+    return tuple(
+        Scope(id=f"{subject}.{verb}", description=f"{does} {what}.", category=category, deprecated=deprecated)
+        for verb, does in (("read", "Read"), ("write", "Create, change and delete"))
+    )
+
+
+_PROJECTS = _pair("projects", "projects of the organization", "Projects")
+_DEV_KEYS = _pair("devKeys", "development keys of projects", "Other", deprecated=True)
+_PROJECT_KEYS = _pair("organization.projects.keys", "API keys of the organization's projects", "Projects")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """One emulated server. `scopes` in the server's order; at most `max_scopes` in a key."""
+    """One emulated server. `scopes` in the server's order; at most `max_scopes` in a key.
+
+    Attributes:
+        organization_scopes: what a key of an organization may hold.
+        hardened: secrets are shown once, no key grants more than it holds, JWTs manage no keys, and a
+            bad key is refused instead of being a guest.
+        describes_keys: keys have a `description`.
+        organization_routes: keys are also managed under `/v1/organization/projects/:id/keys`.
+        onboards: the project remembers the creation of its first key, and has firewall settings.
+        logout_fails: the end of a session is answered with 500, and comes all the same.
+        scalar_body_fails: a body that is a bare JSON scalar is a 500.
+    """
 
     version: str
     max_scopes: int
     keys_create_keys: bool
-    scalar_body_fails: bool
     scopes: tuple[Scope, ...]
+    organization_scopes: tuple[Scope, ...]
+    hardened: bool = False
+    describes_keys: bool = False
+    organization_routes: bool = False
+    onboards: bool = True
+    logout_fails: bool = False
+    scalar_body_fails: bool = False
 
     @cached_property
     def scope_ids(self) -> frozenset[str]:
@@ -57,11 +90,36 @@ def server(profile: Profile) -> Server:
         )
         for entry in catalogue["scopes"]
     }
-    main = profile == "main"
-    return Server(
-        version="1.9.6",
-        max_scopes=200 if main else 100,
-        keys_create_keys=not main,
-        scalar_body_fails=not main,
-        scopes=tuple(known[name] for name in catalogue["profiles"][profile]),
-    )
+    scopes = tuple(known[name] for name in catalogue["profiles"][profile])
+    of_organizations = _PROJECTS + (_PROJECT_KEYS if profile == "2.6.2" else _DEV_KEYS)
+    match profile:
+        case "main":
+            return Server(
+                version="1.9.6",
+                max_scopes=200,
+                keys_create_keys=False,
+                scopes=scopes,
+                organization_scopes=of_organizations,
+            )
+        case "1.9.x":
+            return Server(
+                version="1.9.6",
+                max_scopes=100,
+                keys_create_keys=True,
+                scopes=scopes,
+                organization_scopes=of_organizations,
+                onboards=False,
+                logout_fails=True,
+                scalar_body_fails=True,
+            )
+        case "2.6.2":
+            return Server(
+                version="2.6.2",
+                max_scopes=200,
+                keys_create_keys=False,
+                scopes=scopes,
+                organization_scopes=of_organizations,
+                hardened=True,
+                describes_keys=True,
+                organization_routes=True,
+            )

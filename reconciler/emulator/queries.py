@@ -6,7 +6,7 @@ The first failure is reported, a text that cannot be read before one that is ref
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -36,7 +36,7 @@ _PAGING = frozenset({"limit", "offset", "cursorAfter", "cursorBefore"})
 _REFUSED = frozenset({"select"})
 _UNRECORDED = frozenset({"and", "or", "notContains", "notSearch", "notBetween", "orderRandom"})
 _DATES = frozenset({"$createdAt", "$updatedAt", "expire", "accessedAt"})
-_ATTRIBUTES = _DATES | {"$id", "$sequence", "name", "scopes"}
+ATTRIBUTES = _DATES | {"$id", "$sequence", "name", "scopes"}
 _LARGEST = 2**63 - 1
 _MOST_VALUES = 500
 
@@ -50,11 +50,11 @@ class Query:
     values: Sequence[Any]
 
 
-def read(texts: object) -> tuple[Query, ...]:
+def read(texts: object, attributes: Collection[str] = ATTRIBUTES) -> tuple[Query, ...]:
     """The queries of a list call, checked; `texts` is the parameter as it came."""
     if not isinstance(texts, list):
         raise errors.invalid_param("queries", "Queries must be an array")
-    return tuple(_checked(query) for query in [_parse(text) for text in texts])
+    return tuple(_checked(query, attributes) for query in [_parse(text) for text in texts])
 
 
 def _invalid(reason: str) -> errors.ApiError:
@@ -79,7 +79,7 @@ def _parse(text: object) -> Query:
     return Query(method, attribute, values)
 
 
-def _checked(query: Query) -> Query:
+def _checked(query: Query, attributes: Collection[str]) -> Query:
     first = query.values[0] if query.values else None
     if query.method in _REFUSED:
         raise errors.invalid_param("queries", f"Invalid query method: {query.method}")
@@ -92,7 +92,7 @@ def _checked(query: Query) -> Query:
     elif query.method in _PAGING:
         if not is_id(first):
             raise _invalid(f"Invalid cursor: {UID_REASON}")
-    elif query.attribute not in _ATTRIBUTES and not (query.method in ORDERS and query.attribute == ""):
+    elif query.attribute not in attributes and not (query.method in ORDERS and query.attribute == ""):
         raise _invalid(f"Attribute not found in schema: {query.attribute}")
     elif query.method in FILTERS:
         return _with_stored_values(query)

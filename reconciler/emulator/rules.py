@@ -56,7 +56,36 @@ class Double:
     returns: Literal["first", "second"] = "second"
 
 
-Fault = Latency | Answer | DropBefore | DropAfter | Late | Double
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overtaken:
+    """Another client's DELETE of the same key comes first, and the call, a PUT, is answered with 500."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleCache:
+    """For so long after the call the project's keys authenticate as before it, or until its next change."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenSecrets:
+    """Answers show a secret as an empty text, or not at all; only that to a creation shows it."""
+
+    form: Literal["empty", "absent"] = "empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """The server's clock is off by so much."""
+
+    seconds: float
+    direction: Literal["ahead", "behind"] = "ahead"
+
+
+Condition = Latency | StaleCache | HiddenSecrets | Clock
+Incident = Answer | DropBefore | DropAfter | Late | Double | Overtaken
+Fault = Condition | Incident
 
 _FAULTS: dict[str, type[Fault]] = {
     "latency": Latency,
@@ -65,6 +94,10 @@ _FAULTS: dict[str, type[Fault]] = {
     "drop_after": DropAfter,
     "late": Late,
     "double": Double,
+    "overtaken": Overtaken,
+    "stale_cache": StaleCache,
+    "hidden_secrets": HiddenSecrets,
+    "clock": Clock,
 }
 
 
@@ -93,8 +126,8 @@ def parse_rules(text: str) -> tuple[Rule, ...]:
     """Rules from JSON: a list of objects, or one object.
 
     `{"fault": "late", "seconds": 0.5, "method": "POST", "path": "/keys$", "nth": 1}`: `fault` is one of
-    latency, answer, drop_before, drop_after, late, double; the other members are those of `Rule` and of
-    the fault.
+    latency, answer, drop_before, drop_after, late, double, overtaken, stale_cache, hidden_secrets, clock; the other
+    members are those of `Rule` and of the fault.
 
     Raises:
         ValueError: the text is no JSON, or a member is missing, unknown or of the wrong kind.

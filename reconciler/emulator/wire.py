@@ -51,6 +51,18 @@ class Request:
         """A header by its lower-case name; `""` where it was not sent."""
         return self.headers.get(name, "")
 
+    @property
+    def hostname(self) -> str:
+        """The host that was called, without its port."""
+        host = self.header("host")
+        name, colon, port = host.rpartition(":")
+        return name if colon and port.isdigit() else host
+
+    def text(self, name: str) -> str:
+        """A parameter that is a text; `""` where it is another kind of value, or was not sent."""
+        value = self.params.get(name)
+        return value if isinstance(value, str) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

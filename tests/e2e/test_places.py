@@ -63,7 +63,7 @@ def test_the_emulator_does_not_write_its_session_over_its_database(command: Comm
 def test_a_database_that_another_process_holds_is_not_to_be_deleted(command: Command) -> None:
     command.write(MANIFEST.replace(", credential: {file: CREDENTIAL}", ""))
     command("plan")
-    command.patch.setattr("reconciler.emulator.store._BUSY_SECONDS", 0.01)
+    command.patch.setattr("reconciler.emulator.database._BUSY_SECONDS", 0.01)
     with sqlite3.connect(command.folder / ".reconciler" / "emulator.sqlite3", isolation_level=None) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         ended = command("plan")

@@ -20,7 +20,7 @@ def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in requirements}
 
 
-@pytest.mark.parametrize("lock", ["runtime", "build", "dev"])
+@pytest.mark.parametrize("lock", ["runtime", "build", "dev", "witness-27"])
 def test_every_pin_has_its_hashes(lock: str) -> None:
     text = (REQUIREMENTS / f"{lock}.txt").read_text(encoding="utf-8")
     entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]

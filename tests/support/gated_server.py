@@ -23,7 +23,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from reconciler.emulator import Emulator, Profile, serve
 from reconciler.emulator.dropped import Dropped
@@ -150,4 +150,5 @@ def run(profile: Profile, version: str, *, hides: bool) -> None:
 
 
 if __name__ == "__main__":
-    run("1.9.x" if sys.argv[1] == "1.9.x" else "main", sys.argv[2], hides="hides" in sys.argv[3:])
+    chosen = next(profile for profile in get_args(Profile) if profile == sys.argv[1])
+    run(chosen, sys.argv[2], hides="hides" in sys.argv[3:])

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 
+from reconciler.emulator import Profile
 from tests.repository import ROOT
 
 Process = subprocess.Popen[str]
@@ -71,9 +72,7 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextmanager
-def a_server(
-    profile: Literal["main", "1.9.x"] = "main", *, version: str = "2.0.0", hides: bool = False
-) -> Iterator[Server]:
+def a_server(profile: Profile = "main", *, version: str = "2.0.0", hides: bool = False) -> Iterator[Server]:
     """A server for as long as the context is open; `hides` that it shows a secret once."""
     command = [sys.executable, "-m", "tests.support.gated_server", profile, version, *(["hides"] if hides else [])]
     with subprocess.Popen(command, cwd=ROOT, env=clean_environment(), stdout=subprocess.PIPE, text=True) as process:

@@ -120,7 +120,7 @@ async def test_an_organization_key_creates_in_its_own_projects_only(
     assert (await created("shop", **own)).status_code == 201
     assert _error(await created("elsewhere", **own)) == (401, "user_unauthorized")
     assert _error(await created("shop")) == (403, "organization_id_missing")
-    assert _error(await created("shop", **{"X-Appwrite-Organization": "x"})) == (401, "user_unauthorized")
+    assert _error(await created("shop", **{"X-Appwrite-Organization": "x"})) == (403, "organization_id_missing")
 
 
 async def test_an_organization_key_needs_the_scope(emulator: Emulator, anyone: httpx.AsyncClient) -> None:
@@ -130,18 +130,49 @@ async def test_an_organization_key_needs_the_scope(emulator: Emulator, anyone: h
     assert _error(await anyone.get(_KEYS, headers=headers)) == (401, "general_unauthorized_scope")
 
 
-async def test_an_account_key_is_not_enough(anyone: httpx.AsyncClient) -> None:
-    headers = _by_key("account_abc")
+@pytest.mark.parametrize("secret", ["organization_abc", "account_abc"])
+@pytest.mark.parametrize("headers", [{}, {"X-Appwrite-User": "u", "X-Appwrite-Organization": "acme"}])
+async def test_a_key_of_nobody_is_refused_whoever_is_named(
+    anyone: httpx.AsyncClient, secret: str, headers: dict[str, str]
+) -> None:
+    assert _error(await anyone.get(_KEYS, headers=_by_key(secret) | headers)) == (401, "user_unauthorized")
 
-    assert _error(await anyone.get(_KEYS, headers=headers)) == (403, "user_id_missing")
-    known = {**headers, "X-Appwrite-User": "u"}
-    assert _error(await anyone.get(_KEYS, headers=known)) == (401, "user_unauthorized")
+
+@pytest.mark.parametrize("secret", ["standard_x", "ephemeral_x", "organization_x", "account_x", "bogus_x", "x"])
+async def test_whatever_is_no_key_wants_the_project_header_first(anyone: httpx.AsyncClient, secret: str) -> None:
+    assert _error(await anyone.get(_KEYS, headers={"X-Appwrite-Key": secret})) == (403, "project_id_missing")
+
+
+async def test_an_account_key_beside_a_session_is_one_too_many(owner: httpx.AsyncClient) -> None:
+    headers = {"X-Appwrite-Key": "account_x", "X-Appwrite-User": "owner"}
+
+    assert _error(await owner.get(_KEYS, headers=headers)) == (403, "user_api_key_and_session_set")
 
 
 async def test_key_routes_are_closed_on_the_console(emulator: Emulator, anyone: httpx.AsyncClient) -> None:
     headers = {"X-Appwrite-Project": "console", "X-Appwrite-Session": emulator.console_session()}
 
-    assert _error(await anyone.get(_KEYS, headers=headers)) == (401, "general_access_forbidden")
+    as_a_user = await anyone.get(_KEYS, headers=headers)
+    as_the_owner = await anyone.get(_KEYS, headers={**headers, "X-Appwrite-Organization": "acme"})
+
+    assert "owner@emulator.invalid (role: users) missing scopes" in as_a_user.text
+    assert _error(as_the_owner) == (401, "general_access_forbidden")
+
+
+async def test_a_project_header_in_another_case_makes_admin_mode(emulator: Emulator, anyone: httpx.AsyncClient) -> None:
+    headers = {"X-Appwrite-Project": "SHOP", "X-Appwrite-Session": emulator.console_session()}
+
+    assert (await anyone.get(_KEYS, headers=headers)).status_code == 200
+
+
+async def test_an_alias_without_a_project_header_is_a_call_to_the_project_itself(
+    emulator: Emulator, anyone: httpx.AsyncClient
+) -> None:
+    session = {"X-Appwrite-Session": emulator.console_session()}
+
+    assert _error(await anyone.get("/v1/projects/shop/keys", headers=session)) == (401, "general_unauthorized_scope")
+    admin = {**session, "X-Appwrite-Mode": "admin"}
+    assert (await anyone.get("/v1/projects/shop/keys", headers=admin)).status_code == 200
 
 
 async def test_an_alias_of_another_project_than_the_header_is_refused(
@@ -178,5 +209,5 @@ async def test_the_older_profile_knows_other_scopes_and_lets_keys_create() -> No
 
 
 def test_an_unknown_profile_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"unknown emulator profile '2\.0'; known: 1\.9\.x, main"):
+    with pytest.raises(ValueError, match=r"unknown emulator profile '2\.0'; known: 1\.9\.x, main, 2\.6\.2"):
         Emulator(profile="2.0")  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import httpx
 import pytest
@@ -9,15 +10,20 @@ import pytest
 from reconciler.emulator import Emulator
 from reconciler.emulator.faults import (
     Answer,
+    Clock,
     Double,
     DropAfter,
     DropBefore,
     Fault,
     Faults,
+    HiddenSecrets,
     Late,
     Latency,
+    Overtaken,
     Rule,
+    StaleCache,
 )
+from tests.unit.emulator.conftest import MovingClock
 
 pytestmark = pytest.mark.anyio
 
@@ -156,3 +162,72 @@ async def test_of_several_faults_the_first_counts_after_every_latency(emulator: 
 
     assert response.status_code == 503
     assert response.elapsed.total_seconds() > 0.03
+
+
+async def test_conditions_hold_beside_an_incident(emulator: Emulator) -> None:
+    rules = [Rule(fault=HiddenSecrets()), Rule(fault=Double(returns="second"), method="PUT")]
+    async with _client(emulator, Faults(emulator.app, rules)) as client:
+        await client.post(_KEYS, json=_BODY)
+        put = await client.put(f"{_KEYS}/ci", json=_BODY)
+
+    assert (put.status_code, put.json()["secret"]) == (200, "")
+
+
+@pytest.mark.parametrize("form", ["empty", "absent"])
+async def test_secrets_are_hidden_but_in_the_answer_to_the_creation(
+    emulator: Emulator, form: Literal["empty", "absent"]
+) -> None:
+    faults = Faults(emulator.app, [Rule(fault=HiddenSecrets(form=form))])
+    async with _client(emulator, faults) as client:
+        made = (await client.post(_KEYS, json={**_BODY, "name": "a/b"})).json()
+        shown = (await client.get(f"{_KEYS}/ci")).json()
+        (listed,) = (await client.get(_KEYS)).json()["keys"]
+        gone = await client.delete(f"{_KEYS}/ci")
+
+    assert made.pop("secret").startswith("standard_")
+    assert shown == listed == (made | {"secret": ""} if form == "empty" else made)
+    assert gone.status_code == 204
+
+
+async def test_an_update_loses_against_a_deletion_that_overtakes_it(emulator: Emulator) -> None:
+    async with _client(emulator, Faults(emulator.app, [Rule(fault=Overtaken())])) as client:
+        await client.post(_KEYS, json=_BODY)
+        lost = await client.put(f"{_KEYS}/ci", json=_BODY)
+        after = await client.get(f"{_KEYS}/ci")
+
+    assert (lost.status_code, lost.json()["type"]) == (500, "general_unknown")
+    assert after.status_code == 404
+
+
+async def test_a_stale_cache_accepts_a_deleted_key_and_refuses_a_new_one(
+    emulator: Emulator, clock: MovingClock, anyone: httpx.AsyncClient
+) -> None:
+    old = emulator.add_key("shop", "old", ["keys.read"])
+    rules = [Rule(fault=StaleCache(seconds=5), method="DELETE")]
+
+    async def used(secret: str) -> int:
+        headers = {"X-Appwrite-Project": "shop", "X-Appwrite-Key": secret}
+        return (await anyone.get(_KEYS, headers=headers)).status_code
+
+    async with _client(emulator, Faults(emulator.app, rules)) as client:
+        await client.delete(f"{_KEYS}/old")
+        new = emulator.add_key("shop", "new", ["keys.read"])
+        assert [await used(old), await used(new)] == [200, 401]
+        clock.move(seconds=5)
+        assert [await used(old), await used(new)] == [401, 200]
+        await client.delete(f"{_KEYS}/new")
+        assert await used(new) == 200
+        await client.post(_KEYS, json=_BODY)
+        assert await used(new) == 401
+
+
+@pytest.mark.parametrize(("direction", "day"), [("ahead", "2030-01-02"), ("behind", "2029-12-31")])
+async def test_a_clock_may_be_off(emulator: Emulator, direction: Literal["ahead", "behind"], day: str) -> None:
+    rules = [Rule(fault=Clock(seconds=86400, direction=direction), method="POST")]
+    async with _client(emulator, Faults(emulator.app, rules)) as client:
+        made = await client.post(_KEYS, json=_BODY)
+        then = await client.get(f"{_KEYS}/ci")
+
+    assert made.json()["$createdAt"].startswith(day)
+    assert made.headers["date"][5:7] == day[8:]
+    assert then.headers["date"] == "Tue, 01 Jan 2030 12:00:00 GMT"

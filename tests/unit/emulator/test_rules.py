@@ -4,12 +4,16 @@ import pytest
 
 from reconciler.emulator.faults import (
     Answer,
+    Clock,
     Double,
     DropAfter,
     DropBefore,
+    HiddenSecrets,
     Late,
     Latency,
+    Overtaken,
     Rule,
+    StaleCache,
     parse_rules,
 )
 
@@ -22,6 +26,13 @@ from reconciler.emulator.faults import (
         ('{"fault":"drop_before","method":"POST"}', Rule(fault=DropBefore(), method="POST")),
         ('{"fault":"drop_after","path":"/keys$"}', Rule(fault=DropAfter(), path="/keys$")),
         ('{"fault":"double","returns":"first"}', Rule(fault=Double(returns="first"))),
+        ('{"fault":"overtaken","nth":1}', Rule(fault=Overtaken(), nth=1)),
+        ('{"fault":"stale_cache","seconds":5}', Rule(fault=StaleCache(seconds=5))),
+        ('{"fault":"hidden_secrets","form":"absent"}', Rule(fault=HiddenSecrets(form="absent"))),
+        (
+            '{"fault":"clock","seconds":60,"direction":"behind"}',
+            Rule(fault=Clock(seconds=60, direction="behind")),
+        ),
         (
             '{"fault":"answer","status":429,"body":"untyped","retry_after":"2"}',
             Rule(fault=Answer(status=429, body="untyped", retry_after="2")),

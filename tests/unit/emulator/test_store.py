@@ -142,7 +142,7 @@ def test_a_killed_process_loses_nothing_it_answered_and_leaves_a_sane_file(datab
 
 
 async def test_a_database_that_stays_locked_is_a_server_error(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.emulator.store._BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("reconciler.emulator.database._BUSY_SECONDS", 0.01)
     emulator = Emulator(database)
     emulator.ensure_project("shop")
     headers = {
@@ -163,3 +163,32 @@ async def test_a_database_that_stays_locked_is_a_server_error(database: Path, mo
 
     assert (locked.status_code, locked.json()["type"]) == (500, "general_unknown")
     assert free.status_code == 201
+
+
+_OLDER = """
+CREATE TABLE projects (id TEXT PRIMARY KEY COLLATE NOCASE, organization TEXT NOT NULL);
+CREATE TABLE keys (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    project TEXT NOT NULL REFERENCES projects (id),
+    name TEXT NOT NULL COLLATE NOCASE,
+    expire TEXT,
+    scopes TEXT NOT NULL,
+    secret TEXT NOT NULL UNIQUE,
+    accessed_at TEXT,
+    sdks TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+);
+INSERT INTO projects VALUES ('shop', 'acme');
+INSERT INTO keys VALUES (1, 'ci', 'shop', 'CI', NULL, '[]', 'standard_x', NULL, '[]', '', '');
+"""
+
+
+async def test_a_file_of_an_older_emulator_is_opened_with_its_keys(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "older.sqlite3") as older:
+        older.executescript(_OLDER)
+    older.close()
+
+    assert await _names(tmp_path / "older.sqlite3") == {"ci": "CI"}
+    assert await _names(tmp_path / "older.sqlite3") == {"ci": "CI"}
