@@ -6,10 +6,11 @@ Implementations translate every foreign failure into `reconciler.errors` before 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.core.desired import SinkSpec
+from reconciler.core.ephemeral import EphemeralKey
 from reconciler.core.keys import KeyState, Listing, LiveKey, ServerFacts
 from reconciler.core.secret import Secret
 
@@ -48,6 +49,10 @@ class KeyStore(Protocol):
 
     async def delete(self, key_id: str) -> None:
         """Delete a key; that it is gone already is success."""
+        ...
+
+    async def create_ephemeral(self, scopes: frozenset[str], lifetime: timedelta) -> EphemeralKey:
+        """A key that dies after that long; the server keeps nothing of it."""
         ...
 
     async def accepts(self, secret: Secret) -> bool:

@@ -19,10 +19,12 @@ from pathlib import Path
 
 from reconciler.api.reading import Validation, read_manifest, read_manifests, validate
 from reconciler.api.wiring import Servers, Wiring
-from reconciler.app import planning
+from reconciler.app import ephemeral, planning
 from reconciler.app.apply import EnvironmentApply, Progress, preflight
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, Site
+from reconciler.core.command_environment import command_environment, credential_variables
+from reconciler.core.ephemeral import Asked, EphemeralKey
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances
 from reconciler.core.manifest import Manifest
@@ -39,13 +41,17 @@ from reconciler.ports import Clock, Sinks
 
 __all__ = [
     "Allowances",
+    "Asked",
+    "EphemeralKey",
     "Manifest",
     "Outcome",
     "Planned",
     "Reconciler",
     "Selection",
     "Validation",
+    "command_environment",
     "connect",
+    "credential_variables",
     "read_manifest",
     "read_manifests",
     "refuse",
@@ -79,6 +85,11 @@ class Reconciler:
     async def plan_to_destroy(self) -> Planned:
         """Plan the deletion of every owned key."""
         return await planning.plan_to_destroy(self.sites)
+
+    async def lend(self, asked: Asked) -> EphemeralKey:
+        """An ephemeral key of the one environment that is connected: nothing takes it back before it expires."""
+        (site,) = self.sites
+        return await ephemeral.lend(site, asked, shipped_catalogue())
 
     async def apply(self, planned: Planned, *, progress: Progress = lambda _: None) -> Outcome:
         """Do what was planned.

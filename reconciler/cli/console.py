@@ -94,3 +94,10 @@ def show_error(error: ReconcilerError) -> None:
             note(fitted(f"error: {error.message}", sys.stderr))
             if error.hint:
                 note(fitted(f"  hint: {error.hint}", sys.stderr))
+
+
+def in_our_words(error: click.ClickException) -> UsageError:
+    """What click says of the arguments, as every other error is said: `error: no such option: --frobnicate`."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return UsageError(said[:1].lower() + said[1:], hint=f"{context.command_path if context else 'reconciler'} --help")

@@ -12,12 +12,15 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
 
+from reconciler.core.ephemeral import EphemeralKey
 from reconciler.core.keys import KeyState, Listing, LiveKey, ServerFacts
 from reconciler.core.secret import Secret
 from reconciler.core.times import to_milliseconds
@@ -28,6 +31,8 @@ from reconciler.edge.appwrite.caller import Caller
 from reconciler.edge.credentials import Credential
 from reconciler.errors import ServerError
 from reconciler.ports import Clock
+
+_T = TypeVar("_T")
 
 PAGE = 5000
 _PAGES = 200
@@ -119,6 +124,13 @@ class AppwriteKeys:
         if answer.status != 204 and not answer.is_error(404, "key_not_found"):
             raise explain.refused(self._caller.peer, call, answer)
 
+    async def create_ephemeral(self, scopes: frozenset[str], lifetime: timedelta) -> EphemeralKey:
+        """A key that dies after that long; what comes of a lost answer is known to nobody, and dies as soon."""
+        doing = f"asking for an ephemeral key of project {self.project}"
+        url = httpx.URL(f"{self._base}/project/keys/ephemeral")
+        call = self._call("POST", url, doing, wire.write_ephemeral(scopes, lifetime))
+        return self._read(call, await self._caller.send(call), 201, wire.read_ephemeral)
+
     async def accepts(self, secret: Secret) -> bool:
         """Whether a key with this secret authenticates now.
 
@@ -148,7 +160,7 @@ class AppwriteKeys:
             answer = await self._caller.send(call)
             if keys and answer.is_error(400, "general_cursor_not_found"):
                 return None
-            page, total = self._read_page(call, answer)
+            page, total = self._read(call, answer, 200, wire.read_page)
             known = len(keys)
             keys |= {key.id: key for key in page}
             if len(page) < PAGE and len(keys) >= total:
@@ -204,18 +216,13 @@ class AppwriteKeys:
         return httpx.URL(f"{self._base}/project/keys/{quote(key_id, safe='')}")
 
     def _key(self, call: Call, answer: Answer, status: int) -> LiveKey:
+        return self._read(call, answer, status, wire.read_key)
+
+    def _read(self, call: Call, answer: Answer, status: int, read: Callable[[object], _T]) -> _T:
         if answer.status != status:
             raise explain.refused(self._caller.peer, call, answer)
         try:
-            return wire.read_key(answer.json())
-        except wire.Malformed as error:
-            raise explain.malformed(self._caller.peer, call, answer, str(error)) from error
-
-    def _read_page(self, call: Call, answer: Answer) -> tuple[tuple[LiveKey, ...], int]:
-        if answer.status != 200:
-            raise explain.refused(self._caller.peer, call, answer)
-        try:
-            return wire.read_page(answer.json())
+            return read(answer.json())
         except wire.Malformed as error:
             raise explain.malformed(self._caller.peer, call, answer, str(error)) from error
 
