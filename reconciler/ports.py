@@ -59,6 +59,14 @@ class KeyStore(Protocol):
         """Whether the server authenticates a key by its secret in this project, now."""
         ...
 
+    async def may_write(self, absent_id: str) -> bool:
+        """Whether the credential may write keys: asks for the deletion of a key that surely does not exist."""
+        ...
+
+    async def may_create(self, taken_id: str, secret: Secret | None = None) -> bool:
+        """Whether the credential, or a key by its secret, may create keys: asks for one of an id that is taken."""
+        ...
+
 
 class SecretSink(Protocol):
     """One place that holds one secret. Methods block, and raise SinkError."""

@@ -21,10 +21,12 @@ from reconciler.api.reading import Validation, read_manifest, read_manifests, va
 from reconciler.api.wiring import Servers, Wiring
 from reconciler.app import ephemeral, planning
 from reconciler.app.apply import EnvironmentApply, Progress, preflight
+from reconciler.app.bootstrap import Bootstrap
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, Site
 from reconciler.core.command_environment import command_environment, credential_variables
 from reconciler.core.ephemeral import Asked, EphemeralKey
+from reconciler.core.first_key import FirstKey, Made
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances
 from reconciler.core.manifest import Manifest
@@ -34,15 +36,19 @@ from reconciler.core.own_files import FOLDER
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock
 from reconciler.edge.journal import RunJournal
+from reconciler.edge.key_file import KeyFile
 from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.edge.sinks import InstalledSinks
 from reconciler.errors import GuardError, raise_together
-from reconciler.ports import Clock, Sinks
+from reconciler.ports import Clock, SecretSink, Sinks
 
 __all__ = [
     "Allowances",
     "Asked",
     "EphemeralKey",
+    "FirstKey",
+    "KeyFile",
+    "Made",
     "Manifest",
     "Outcome",
     "Planned",
@@ -90,6 +96,13 @@ class Reconciler:
         """An ephemeral key of the one environment that is connected: nothing takes it back before it expires."""
         (site,) = self.sites
         return await ephemeral.lend(site, asked, shipped_catalogue())
+
+    async def bootstrap(self, wanted: FirstKey, sink: SecretSink) -> Made:
+        """The first key that manages keys, in the one environment that is connected; its secret goes to the sink."""
+        (site,) = self.sites
+        project = site.empty.connection.project
+        making = Bootstrap(store=site.store, project=project, clock=self.clock, entropy=self.entropy)
+        return await making.run(wanted, sink)
 
     async def apply(self, planned: Planned, *, progress: Progress = lambda _: None) -> Outcome:
         """Do what was planned.

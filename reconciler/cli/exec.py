@@ -112,7 +112,7 @@ def exec_(
 
     from reconciler import api
 
-    asked = api.Asked(like=like, scopes=_named(scopes), lifetime=_lifetime(duration), allow_wider=allow_wider)
+    asked = api.Asked(like=like, scopes=options.names(scopes), lifetime=_lifetime(duration), allow_wider=allow_wider)
     if (like is None) == (not asked.scopes):
         raise UsageError("give either --like or --scopes", hint="--like takes the name of a key of the manifest")
     program = _found(command[0])
@@ -134,10 +134,6 @@ def _lifetime(duration: str) -> timedelta:
         return parse_lifetime(duration)
     except ValueError as error:
         raise UsageError(f"--duration: {error}", hint="the key cannot be taken back: as short as will do") from error
-
-
-def _named(scopes: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(name for each in scopes for part in each.split(",") if (name := part.strip()))
 
 
 async def _lend(manifest: Manifest, environment: str, asked: Asked) -> tuple[Connection, Secret]:

@@ -106,3 +106,8 @@ def selection(command: _F) -> _F:
 def allowances(command: _F) -> _F:
     """The flags that guards name."""
     return _allow_deletes(_allow_in_use(command))
+
+
+def names(given: tuple[str, ...]) -> frozenset[str]:
+    """The names in a repeatable option that takes several, with commas between them."""
+    return frozenset(name for each in given for part in each.split(",") if (name := part.strip()))

@@ -14,7 +14,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -39,6 +39,7 @@ _PAGES = 200
 _RESTARTS = 3
 _LIST_BYTES = 64 << 20
 _NOBODY = "reconciler-asks-whether-it-may-ask"
+_DEAD = KeyState(name="reconciler's question", scopes=frozenset(), expire=datetime(1971, 1, 1, tzinfo=UTC))
 
 
 @dataclass(eq=False)
@@ -149,6 +150,40 @@ class AppwriteKeys:
         if answer.status == 401 and error:
             return error.type == "general_unauthorized_scope" and "(role: applications)" in error.message
         if answer.status != 200 and not answer.is_error(404, "key_not_found"):
+            raise explain.refused(self._caller.peer, call, answer)
+        return True
+
+    async def may_write(self, absent_id: str) -> bool:
+        """Whether the credential may write keys: the server looks at its scopes first, then for the key."""
+        call = self._call(
+            "DELETE", self._one(absent_id), f"asking whether keys of project {self.project} may be written"
+        )
+        answer = await self._caller.send(call)
+        if answer.is_error(401, "general_unauthorized_scope"):
+            return False
+        if answer.status != 204 and not answer.is_error(404, "key_not_found"):
+            raise explain.refused(self._caller.peer, call, answer)
+        return True
+
+    async def may_create(self, taken_id: str, secret: Secret | None = None) -> bool:
+        """Whether the credential, or a key, may create keys: the server looks at who asks first, then for the id.
+
+        Should the id have become free meanwhile, what is made is expired from the start, and deleted again.
+        """
+        call = Call(
+            method="POST",
+            url=self._keys,
+            headers=self._headers if secret is None else headers.as_key(self.http.headers, self.project, secret),
+            deadline=self.deadline,
+            doing=f"asking whether keys of project {self.project} may be created",
+            content=wire.write_creation(taken_id, _DEAD),
+        )
+        answer = await self._caller.send(call)
+        if answer.is_error(403, "key_creation_denied"):
+            return False
+        if answer.status == 201:
+            await self.delete(taken_id)
+        elif not answer.is_error(409, "key_already_exists"):
             raise explain.refused(self._caller.peer, call, answer)
         return True
 
