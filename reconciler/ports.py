@@ -19,7 +19,7 @@ class KeyStore(Protocol):
     """The keys of one project. Every method may raise CredentialError or ServerError."""
 
     async def facts(self) -> ServerFacts:
-        """What the server says of itself; needs no credential."""
+        """What the server says of itself; needs no credential, and is asked for once for each server."""
         ...
 
     async def list(self) -> Listing:

@@ -25,7 +25,7 @@ from reconciler.core.resolve import desires_nothing, resolve
 from reconciler.core.scopes import Catalogue
 from reconciler.core.secret import Secret
 from reconciler.edge import credentials, own_folder
-from reconciler.edge.appwrite import AppwriteKeys, open_http
+from reconciler.edge.appwrite import AppwriteKeys, Server, open_http
 from reconciler.edge.credentials import Credential
 from reconciler.errors import ReconcilerError, UsageError, raise_together
 from reconciler.ports import Clock
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from reconciler.emulator import Emulator, Profile
 
+    Shared = tuple[httpx.AsyncClient, asyncio.Semaphore, Server]
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -42,14 +43,16 @@ _U = TypeVar("_U")
 
 @dataclass(kw_only=True)
 class Servers:
-    """What sites share: one HTTP client and one limit of calls in flight for each server; closed with `stack`."""
+    """What sites share: for each server one HTTP client, one limit of calls in flight and what is found out about it;
+    closed with `stack`.
+    """
 
     stack: AsyncExitStack
     parallelism: int
-    _open: dict[str, tuple[httpx.AsyncClient, asyncio.Semaphore]] = field(default_factory=dict)
+    _open: dict[str, Shared] = field(default_factory=dict)
     _emulators: dict[Path, Emulator] = field(default_factory=dict)
 
-    def at(self, endpoint: str, folder: Path) -> tuple[httpx.AsyncClient, asyncio.Semaphore]:
+    def at(self, endpoint: str, folder: Path) -> Shared:
         """The server at an endpoint, which may be the built-in emulator of a folder."""
         emulated = endpoint == EMULATOR
         place = str(folder.resolve()) if emulated else endpoint
@@ -57,7 +60,7 @@ class Servers:
             app = self.emulator(folder).app if emulated else None
             http = open_http(endpoint, app=app, parallelism=self.parallelism)
             self.stack.push_async_callback(http.aclose)
-            self._open[place] = (http, asyncio.Semaphore(self.parallelism))
+            self._open[place] = (http, asyncio.Semaphore(self.parallelism), Server())
         return self._open[place]
 
     def emulator(self, folder: Path) -> Emulator:
@@ -93,7 +96,8 @@ class Wiring:
             emulator = self.servers.emulator(folder)
             emulator.ensure_project(found.project)
             credential = credential or Credential(kind="session", secret=Secret(emulator.console_session()))
-        http, limiter = self.servers.at(found.endpoint, folder)
+        in_use = credential.in_use(found.credential) if credential else None
+        http, limiter, server = self.servers.at(found.endpoint, folder)
         store = AppwriteKeys(
             http,
             project=found.project,
@@ -104,6 +108,7 @@ class Wiring:
             random=self.entropy,
             label=found.environment,
             stop=self.stop,
+            server=server,
         )
 
         def desired(facts: ServerFacts) -> Desired:
@@ -111,11 +116,12 @@ class Wiring:
 
         return Site(
             store=store,
-            own_secret=credential.secret if credential and credential.kind == "project_key" else None,
+            own_secret=credential.secret if in_use and in_use.is_of_project and credential else None,
             empty=desires_nothing(manifest, found),
             resolve=desired,
             folder=folder,
-            place=(id(http), found.project, found.organization, credential and credential.secret),
+            credential=in_use,
+            place=(id(http), found.project, found.organization, credential and credential.secret, in_use),
         )
 
 

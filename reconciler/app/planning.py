@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TypeVar
 
+from reconciler.core.credential import CredentialInUse
 from reconciler.core.delivery import shared_sinks
 from reconciler.core.desired import Desired
 from reconciler.core.globs import EVERYTHING, Selection
@@ -30,7 +31,8 @@ _T = TypeVar("_T")
 class Site:
     """One environment as planning and apply reach it.
 
-    `own_secret` is the credential where it is a key of the project itself; `resolve` turns what the server
+    `own_secret` is the credential where it is a key of the project itself, `credential` what may be told of it;
+    `resolve` turns what the server
     says of itself into what the manifest wants. Sites with equal `place` see the same keys with the same credential.
     `folder` is the manifest's.
     """
@@ -40,6 +42,7 @@ class Site:
     empty: Desired
     resolve: Callable[[ServerFacts], Desired]
     folder: PurePath
+    credential: CredentialInUse | None = None
     place: Hashable = field(default_factory=object)
 
 
@@ -139,8 +142,14 @@ async def _look(site: Site) -> Live:
         error = group.exceptions[0]
         raise error from error.__cause__
     keys = listing.result()
-    own = own_ids(keys.keys, site.own_secret)
-    return Live(keys=keys.keys, now=keys.now, facts=facts.result(), own=own)
+    credential = site.credential
+    return Live(
+        keys=keys.keys,
+        now=keys.now,
+        facts=replace(facts.result(), organization_routes=keys.by_organization),
+        own=own_ids(keys.keys, site.own_secret, credential.id if credential else None),
+        credential=credential,
+    )
 
 
 async def _all(calls: Iterable[Awaitable[_T]]) -> tuple[_T, ...]:

@@ -62,10 +62,17 @@ def settled(expiry: Expiry, created: datetime, expire: datetime | None) -> datet
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialSpec:
-    """Where the credential of an environment is read from: an environment variable or a file, as it is written."""
+    """Where the credential of an environment is read from, as it is written, and what is known of it.
 
-    source: Literal["env", "file"]
-    where: str
+    `where` is the name of a variable or the path of a file, `argv` a command. `id` is that of the key that it is, `ends`
+    when that expires.
+    """
+
+    source: Literal["env", "file", "command"]
+    where: str = ""
+    argv: tuple[str, ...] = ()
+    id: str | None = None
+    ends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconciler.core.document import Document, Path, mapping
+from reconciler.core.expiry import parse_expiry
 from reconciler.core.quoting import quoted
 from reconciler.core.wording import describe
 from reconciler.errors import Problem
@@ -21,12 +22,26 @@ def check_environments(document: Document, broken: Collection[Path]) -> Iterator
         former = fields.get("renamed_from")
         if isinstance(former, str) and (*path, "renamed_from") not in broken:
             yield from _check_rename(document, path, former, environments, taken.setdefault(former, name))
+        yield from _check_credential(document, (*path, "credential", "expires"), fields, broken)
         if "prune_grace" in fields and fields.get("prune") != "expire":
             yield Problem(
                 position=document.position((*path, "prune_grace")),
                 message=f"{describe((*path, 'prune_grace'))} means nothing without `prune: expire`",
                 hint="leave it out, or add `prune: expire`",
             )
+
+
+def _check_credential(
+    document: Document, path: Path, fields: Mapping[str, Any], broken: Collection[Path]
+) -> Iterator[Problem]:
+    """An end that is no time of the calendar."""
+    end = mapping(fields.get("credential")).get("expires")
+    if not isinstance(end, str) or path in broken:
+        return
+    try:
+        parse_expiry(end)
+    except ValueError as error:
+        yield Problem(position=document.value_position(path), message=f"{describe(path)}: {error}")
 
 
 def _check_rename(

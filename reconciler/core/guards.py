@@ -9,11 +9,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
+from reconciler.core.credential_guards import check_credential
 from reconciler.core.desired import Desired
 from reconciler.core.keys import MAX_KEYS
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Risk, Update
+from reconciler.core.refusal import Refusal
 from reconciler.core.risks import is_shortened
 from reconciler.core.scopes import SENSITIVE
+
+__all__ = ["Allowances", "Refusal", "check", "check_destroy", "check_limit"]
 
 DELETES_FROM = 10
 DELETES_SHARE = 0.3
@@ -25,16 +29,6 @@ class Allowances:
 
     deletes: int = 0
     in_use: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why apply does not start; `where` is an environment or an address, `hint` what to do."""
-
-    guard: str
-    where: str
-    message: str
-    hint: str
 
 
 def check(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> tuple[Refusal, ...]:
@@ -50,7 +44,7 @@ def check(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> tuple[R
 
 def check_destroy(plan: EnvironmentPlan) -> tuple[Refusal, ...]:
     """The guards that hold even where everything is meant to go."""
-    return (*_protected(plan), *_own_credential(plan))
+    return (*_protected(plan), *_own_credential(plan), *check_credential(plan))
 
 
 def _own_credential(plan: EnvironmentPlan) -> Iterator[Refusal]:
@@ -60,7 +54,8 @@ def _own_credential(plan: EnvironmentPlan) -> Iterator[Refusal]:
                 guard="own-credential",
                 where=change.address,
                 message="this key is, or may be, the credential of this very run; it is never cut short or deleted",
-                hint="run with another credential, such as an organization key",
+                hint="run with another credential, such as an organization key; where the server hides secrets, "
+                "`credential: {id: ID}` says which key it is, and the others are free",
             )
 
 

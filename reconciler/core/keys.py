@@ -12,11 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconciler.core.credential import CredentialInUse
 from reconciler.core.secret import Secret
 
 MAX_KEYS = 1000
 """Keys of one project, expired ones included, that Appwrite lets authenticate, oldest first
 (APP_LIMIT_SUBQUERY)."""
+
+_ONLY_SINCE_DENIAL = "embeddings.write"
+"""A scope that came days before project keys lost the right to create keys, and is in no release before 2.0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,21 +60,27 @@ class LiveKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Every key of one project in the order of creation, and the server's own time (its Date header)."""
+    """Every key of one project in the order of creation, and the server's own time (its Date header).
+
+    `by_organization` says whether the routes of organizations gave it; None where they were not asked.
+    """
 
     keys: tuple[LiveKey, ...]
     now: datetime
+    by_organization: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
-    """What a server says of itself without a credential; None where it does not say.
+    """What a server says of itself without a credential, and what follows from it; None where it is not known.
 
-    `scopes` is `GET /v1/console/scopes/project`, `version` is `GET /v1/health/version`.
+    `scopes` is `GET /v1/console/scopes/project`, `version` is `GET /v1/health/version`. `organization_routes` are found
+    by whoever lists with an organization key.
     """
 
     version: str | None = None
     scopes: frozenset[str] | None = None
+    organization_routes: bool | None = None
 
     @property
     def may_serve_stale_keys(self) -> bool:
@@ -85,15 +95,31 @@ class ServerFacts:
         return self._release >= (2, 6)
 
     @property
-    def _release(self) -> tuple[int, int]:
-        """Major and minor number of the version; (0, 0) where it is not known."""
-        match = re.match(r"(\d+)\.(\d+)", self.version or "")
-        return (int(match[1]), int(match[2])) if match else (0, 0)
+    def project_keys_create(self) -> bool | None:
+        """Whether a key of a project may create keys.
+
+        Since 2.0 it may not. Version 1.9.6 may be the release, where it may, or the main branch before 2.0, where it
+        may not: only the main branch knows the scope embeddings.write.
+        """
+        if self._release >= (2, 0) or (self.scopes and _ONLY_SINCE_DENIAL in self.scopes):
+            return False
+        return True if self.scopes is not None and (1, 9, 5) <= self._release < (1, 9, 10) else None
+
+    @property
+    def is_hardened(self) -> bool:
+        """Whether secrets are shown once only, and no key may give more than it holds: 2.6.2, 1.9.10 and newer."""
+        return self._release >= (2, 6, 2) or (1, 9, 10) <= self._release < (2, 0)
+
+    @property
+    def _release(self) -> tuple[int, int, int]:
+        """The version's numbers; zeros where it is not known."""
+        match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", self.version or "")
+        return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """One project as it is: its keys, its time, its server, and which ids the credential in use has or may
+    """One project as it is: its keys, its time, its server, the credential in use, and which ids that has or may
     have.
     """
 
@@ -101,14 +127,25 @@ class Live:
     now: datetime
     facts: ServerFacts = ServerFacts()
     own: frozenset[str] = frozenset()
+    credential: CredentialInUse | None = None
+
+    @property
+    def hides_secrets(self) -> bool:
+        """Whether the server shows a secret at the creation only: told from its keys, else from its version."""
+        return any(key.secret is None for key in self.keys) if self.keys else self.facts.is_hardened
 
 
-def own_ids(keys: Iterable[LiveKey], credential: Secret | None) -> frozenset[str]:
+def own_ids(keys: Iterable[LiveKey], credential: Secret | None, named: str | None = None) -> frozenset[str]:
     """Ids of the keys that are, or may be, the credential of this run.
 
-    `credential` is None for sessions and organization keys, which no list of keys holds. Where the server
-    hides secrets, every key with `keys.write` may be it.
+    `credential` is None for sessions and organization keys, which no list of keys holds. Where the server hides secrets
+    every key with `keys.write` may be it, unless the id that the manifest names is among them: `credential: {id}`.
     """
     if credential is None:
         return frozenset()
-    return frozenset(key.id for key in keys if (key.secret == credential if key.secret else "keys.write" in key.scopes))
+    by_id = {key.id: key for key in keys}
+    certain = {key.id for key in by_id.values() if key.secret is not None and key.secret == credential}
+    certain |= {key_id for key_id in by_id if named is not None and key_id.lower() == named.lower()}
+    if certain:
+        return frozenset(certain)
+    return frozenset(key.id for key in by_id.values() if key.secret is None and "keys.write" in key.scopes)

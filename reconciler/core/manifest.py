@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
 from reconciler.core.addresses import COMPLAINTS
 from reconciler.core.composition import check_default_nulls, check_nulls, compose
 from reconciler.core.declared import DeclaredKey
-from reconciler.core.desired import DEFAULT_GRACE, CredentialSpec, Prune
+from reconciler.core.desired import DEFAULT_GRACE, At, CredentialSpec, Prune
 from reconciler.core.document import Document, Path, mapping
 from reconciler.core.environment_check import check_environments
+from reconciler.core.expiry import parse_expiry
 from reconciler.core.layer_check import Judge, LayerCheck
 from reconciler.core.schema_check import violations
 from reconciler.core.scopes import Catalogue, Fault, Vocabulary
@@ -137,14 +138,11 @@ def _assemble(document: Document, broken: Collection[Path], judge: Judge) -> tup
 
 
 def _environment(fields: Mapping[str, Any], keys: tuple[DeclaredKey, ...], position: Position) -> Environment:
-    credential = None
-    for source, where in fields.get("credential", {}).items():
-        credential = CredentialSpec(source=source, where=where)
     return Environment(
         endpoint=fields["endpoint"],
         project=fields["project"],
         organization=fields.get("organization"),
-        credential=credential,
+        credential=_credential(fields["credential"]) if "credential" in fields else None,
         allow_empty=fields.get("allow_empty", False),
         prune=fields.get("prune", "delete"),
         prune_grace=parse_duration(fields["prune_grace"]) if "prune_grace" in fields else DEFAULT_GRACE,
@@ -156,6 +154,26 @@ def _environment(fields: Mapping[str, Any], keys: tuple[DeclaredKey, ...], posit
         keys=keys,
         position=position,
     )
+
+
+def _credential(fields: Mapping[str, Any]) -> CredentialSpec:
+    source: Literal["env", "file", "command"] = "env" if "env" in fields else "file" if "file" in fields else "command"
+    return CredentialSpec(
+        source=source,
+        where="" if source == "command" else fields[source],
+        argv=tuple(fields.get("command", ())),
+        id=fields.get("id"),
+        ends=_instant(fields["expires"]) if "expires" in fields else None,
+    )
+
+
+def _instant(text: str) -> datetime | None:
+    """The instant; None for one that is no time of the calendar, which is a problem already."""
+    try:
+        expiry = parse_expiry(text)
+    except ValueError:
+        return None
+    return expiry.instant if isinstance(expiry, At) else None
 
 
 def _layers(data: Mapping[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:

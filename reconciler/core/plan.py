@@ -46,6 +46,9 @@ class Risk(StrEnum):
     IN_USE = "in use"
     OWN_CREDENTIAL = "credential in use"
     REPLACES_VALUE = "replaces a value"
+    MAY_NOT_CREATE = "credential may not create keys here"
+    MAY_NOT_WRITE = "credential may not change keys"
+    BEYOND_CREDENTIAL = "more than the credential may give"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from reconciler.core import denials
 from reconciler.core.changes import Held, create, is_lost, is_past, reconcile
 from reconciler.core.desired import Desired, DesiredKey
 from reconciler.core.fingerprint import fingerprint
@@ -39,7 +40,6 @@ class _Draft:
 
     desired: Desired
     live: Live
-    hides_secrets: bool = False
     changes: list[Change] = field(default_factory=list)
     unchanged: list[Unchanged] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -51,7 +51,8 @@ class _Draft:
             if isinstance(entry, Unchanged):
                 self.unchanged.append(entry)
             else:
-                self.changes.append(entry)
+                marks = (*entry.marks, *denials.denied(entry, self.live))
+                self.changes.append(replace(entry, marks=marks))
 
 
 def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPlan:
@@ -65,7 +66,6 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
     draft = _Draft(
         desired=desired,
         live=live,
-        hides_secrets=any(key.secret is None for key in live.keys),
         warnings=list(desired.warnings),
     )
     undeclared = dict(pairing.newest)
@@ -131,7 +131,7 @@ def _warnings(key: DesiredKey, match: LiveKey | None, entry: Entry, draft: _Draf
     expire = match.expire if match and isinstance(entry, Unchanged) else None
     if expire is not None and expire <= draft.live.now:
         return [f"{key.address} expired at {show_instant(expire)} and is left so"]
-    if isinstance(entry, Create) and not key.sinks and draft.hides_secrets:
+    if isinstance(entry, Create) and not key.sinks and draft.live.hides_secrets:
         return [f"{key.address} has no sink, and this server never shows a secret again: declare deliver"]
     return []
 
@@ -154,6 +154,7 @@ def _finished(draft: _Draft, pairing: Pairing) -> EnvironmentPlan:
     desired, live = draft.desired, draft.live
     if len(live.keys) >= _NEAR_LIMIT:
         draft.warnings.append(f"the project has {len(live.keys)} keys; only its first {MAX_KEYS} can be used")
+    draft.warnings += denials.warnings(live)
     return EnvironmentPlan(
         environment=desired.connection.environment,
         owner=desired.realm.owner,

@@ -1,4 +1,4 @@
-"""The credential of an environment: read from a variable or a file, its kind told from its first letters.
+"""The credential of an environment: read from a variable, a file or a command, its kind told from its first letters.
 
 The rules:
 - No message holds any part of a credential, also where one was pasted in the place of a name; each names where it
@@ -8,6 +8,7 @@ The rules:
   that no header carries, a file that others on the machine can read.
 - Appwrite takes the text before the first `_` as the key's type, and a key without `_` as a project key made
   before prefixes existed. A console session is the value of the cookie `a_session_console`: base64 of JSON.
+- An ephemeral key says of itself what it may do and until when. That is believed for messages and guards alone.
 """
 
 from __future__ import annotations
@@ -17,28 +18,31 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from reconciler.core.addresses import EMULATOR, Complaint
+from reconciler.core.credential import CredentialInUse, CredentialKind
 from reconciler.core.desired import Connection, CredentialSpec
 from reconciler.core.quoting import redacted
 from reconciler.core.secret import Secret
+from reconciler.edge.credential_command import output_of
+from reconciler.edge.ephemeral import claims_of
 from reconciler.edge.regular import open_regular
 from reconciler.errors import CredentialError
-
-Kind = Literal["project_key", "organization_key", "session"]
 
 PROJECT_VARIABLE = "APPWRITE_API_KEY"
 ORGANIZATION_VARIABLE = "APPWRITE_ORGANIZATION_API_KEY"
 SESSION_COOKIE = "a_session_console"
 _MAX_FILE = 64 * 1024
-_PREFIXES: Mapping[str, Kind] = {
+_PREFIXES: Mapping[str, CredentialKind] = {
     "standard": "project_key",
-    "ephemeral": "project_key",
-    "dynamic": "project_key",
+    "ephemeral": "ephemeral_key",
+    "dynamic": "ephemeral_key",
     "organization": "organization_key",
 }
-_WHAT_WOULD_DO = "give a project key (standard_…), an organization key (organization_…) or a console session"
+_WHAT_WOULD_DO = (
+    "give a project key (standard_…), an ephemeral key (ephemeral_…), an organization key (organization_…) or a "
+    "console session"
+)
 _STRANGE_CHARACTER = (
     "holds a character that no credential has: a space, a line break, or one outside ASCII",
     "copy it again, alone and on one line",
@@ -52,9 +56,21 @@ class Credential:
     `source` says in words where it was read; a session's secret is the bare value of its cookie.
     """
 
-    kind: Kind
+    kind: CredentialKind
     secret: Secret
     source: str = "this run's configuration"
+
+    def in_use(self, spec: CredentialSpec | None = None) -> CredentialInUse:
+        """What plans and guards may know of it; `spec` says what the manifest does."""
+        scopes, end = claims_of(self.secret) if self.kind == "ephemeral_key" else (None, None)
+        return CredentialInUse(
+            kind=self.kind,
+            source=self.source,
+            id=spec.id if spec else None,
+            declared_end=spec.ends if spec else None,
+            end=end,
+            scopes=scopes,
+        )
 
 
 def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Credential | None:
@@ -62,7 +78,7 @@ def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Cr
 
     Without `credential:` it is read from APPWRITE_ORGANIZATION_API_KEY where the environment has an
     organization, else from APPWRITE_API_KEY. Relative files start at `base`, the manifest's folder; `~/` and
-    `~user/` are home folders. Raises CredentialError.
+    `~user/` are home folders. A command is run there, and blocks for its time. Raises CredentialError.
     """
     spec = connection.credential
     if spec is None:
@@ -70,6 +86,9 @@ def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Cr
             return None
         variable = ORGANIZATION_VARIABLE if connection.organization else PROJECT_VARIABLE
         spec = CredentialSpec(source="env", where=variable)
+    if spec.source == "command":
+        written = output_of(connection.environment, spec.argv, base)
+        return _credential(connection, written, f"the output of {redacted(spec.argv[0])}")
     if spec.source == "file":
         path = base / _expanded(connection, spec.where)
         return _credential(connection, _from_file(connection, path), f"the file {redacted(str(path))}")
@@ -134,7 +153,7 @@ def _credential(connection: Connection, written: Secret, source: str) -> Credent
     return Credential(kind=kind, secret=secret, source=source)
 
 
-def _judged(text: str) -> tuple[Kind, Secret, Complaint | None]:
+def _judged(text: str) -> tuple[CredentialKind, Secret, Complaint | None]:
     """What a credential is, or why it is none."""
     if not text:
         return "project_key", Secret(""), ("is empty", _WHAT_WOULD_DO)

@@ -2,5 +2,6 @@
 
 from reconciler.edge.appwrite.http import open_http
 from reconciler.edge.appwrite.keys import AppwriteKeys
+from reconciler.edge.appwrite.server import Server
 
-__all__ = ["AppwriteKeys", "open_http"]
+__all__ = ["AppwriteKeys", "Server", "open_http"]

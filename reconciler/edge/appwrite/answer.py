@@ -62,6 +62,13 @@ class Answer:
         error = self.error()
         return error is not None and error.type == kind
 
+    def is_no_route(self) -> bool:
+        """Whether it says that the server has no such route: with a page, or as older servers with an error."""
+        if self.status != 404:
+            return False
+        error = self.error()
+        return error is None or error.type == "general_route_not_found"
+
     def date(self) -> datetime | None:
         """The server's clock, in whole seconds; None where no Date header can be read or believed."""
         return _http_date(self.headers.get("Date", ""))

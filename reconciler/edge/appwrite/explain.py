@@ -12,7 +12,7 @@ import httpx
 
 from reconciler.edge.appwrite.answer import Answer, ApiError, Failure
 from reconciler.edge.appwrite.call import Call, Peer
-from reconciler.edge.appwrite.hints import hint_for
+from reconciler.edge.appwrite.meanings import FOREIGN, Case, Meaning, meaning_of, remedy_by_status
 from reconciler.errors import CreationDenied, CredentialError, KeyExists, ReconcilerError, Rejected, ServerError
 
 _LONGEST_MESSAGE = 200
@@ -20,6 +20,7 @@ _WINDOW = 12
 _SECRET = re.compile(
     r"(?:standard|organization|account|ephemeral|dynamic)_[\w.-]{4,}|[0-9A-Fa-f]{32,}|eyJ[\w+/=.-]{8,}"
 )
+_SCOPE = re.compile(r"missing scopes? \(\W*([A-Za-z]+(?:\.[A-Za-z]+)+)")
 _HEXADECIMAL = re.compile(r"[0-9a-f]{32}")
 _AGAIN = "run the same command again: it continues where this one stopped"
 
@@ -27,8 +28,9 @@ _AGAIN = "run the same command again: it continues where this one stopped"
 def refused(peer: Peer, call: Call, answer: Answer) -> ReconcilerError:
     """The error that an answer means which is not the one that the call asks for."""
     error = _told(peer, answer)
-    message = f"{_start(peer, call)}: the server answered {answer.status}{_words(error)}"
-    hint = hint_for(peer, answer.status, error)
+    meaning = meaning_of(answer.status, error.type if error else FOREIGN, _case(peer, error))
+    message = f"{_start(peer, call)}: {_happened(peer, meaning, answer.status, error)}"
+    hint = _filled(meaning.remedy if meaning else remedy_by_status(answer.status), peer, error)
     kind = error.type if error else ""
     match answer.status, kind:
         case 403, "key_creation_denied":
@@ -114,11 +116,33 @@ def _told(peer: Peer, answer: Answer) -> ApiError | None:
     return ApiError(type="" if strange else error.type, message=_presentable(error.message, peer))
 
 
-def _words(error: ApiError | None) -> str:
+def _happened(peer: Peer, meaning: Meaning | None, status: int, error: ApiError | None) -> str:
+    """What happened in our words, then the answer; the server's own words where ours do not say all."""
+    ours = f"{_filled(meaning.happened, peer, error)}; " if meaning else ""
+    answered = f"{ours}the server answered {status}"
     if error is None:
-        return ", and not in the form of Appwrite's API"
+        return f"{answered}, and not in the form of Appwrite's API"
     kind = f" {error.type}" if error.type else ""
-    return f'{kind}: "{error.message}"'
+    return f'{answered}{kind}: "{error.message}"' if meaning is None or meaning.quotes else f"{answered}{kind}"
+
+
+def _case(peer: Peer, error: ApiError | None) -> Case:
+    """Who called, by the server's words where it took the credential for none."""
+    kind = peer.credential.kind if peer.credential else None
+    if error is not None and error.type == "general_unauthorized_scope" and "(role: guests)" in error.message:
+        return "nobody" if kind is None else "session guest" if kind == "session" else "guest"
+    return "session" if kind == "session" else "key"
+
+
+def _filled(template: str, peer: Peer, error: ApiError | None) -> str:
+    found = _SCOPE.search(error.message) if error else None
+    return template.format(
+        credential=peer.credential.in_use() if peer.credential else "the credential",
+        endpoint=peer.endpoint,
+        label=peer.label,
+        project=peer.project,
+        scope=f"the scope {found[1]}" if found else "the scope that is missing",
+    )
 
 
 def _presentable(text: str, peer: Peer) -> str:

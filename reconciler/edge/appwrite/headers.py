@@ -23,6 +23,17 @@ def authenticated(
     return _headers(base, {"X-Appwrite-Project": project, **_proof(organization, credential)})
 
 
+def by_organization(base: httpx.Headers, organization: str | None, credential: Credential | None) -> httpx.Headers:
+    """Headers of the key routes of organizations, which name the project in the path and in no header."""
+    return _headers(base, _proof(organization, credential))
+
+
+def on_console(base: httpx.Headers, session: Secret | None = None) -> httpx.Headers:
+    """Headers of calls to the console itself, which is where people log in."""
+    proof = {"Cookie": f"{SESSION_COOKIE}={session.reveal()}"} if session else {}
+    return _headers(base, {"X-Appwrite-Project": "console", **proof})
+
+
 def as_key(base: httpx.Headers, project: str, secret: Secret) -> httpx.Headers:
     """Headers that show nothing but one project key."""
     return _headers(base, {"X-Appwrite-Project": project, "X-Appwrite-Key": secret.reveal()})
@@ -32,7 +43,7 @@ def _proof(organization: str | None, credential: Credential | None) -> Mapping[s
     if credential is None:
         return {}
     match credential.kind:
-        case "project_key":
+        case "project_key" | "ephemeral_key":
             return {"X-Appwrite-Key": credential.secret.reveal()}
         case "organization_key":
             return {

@@ -1,9 +1,12 @@
-"""The `KeyStore` port over Appwrite's routes `/v1/project/keys`.
+"""The `KeyStore` port over Appwrite's routes `/v1/project/keys`; an organization key uses
+`/v1/organization/projects/:projectId/keys` where the server has that.
 
 - One LIST serves 5,000 keys; more come page by page after the last id. A cursor that somebody deleted starts
   the list anew. A short page ends the list unless the server's own total says that keys are missing; an empty one
   that leaves keys missing starts it anew.
 - A PUT that answers 500 is read back before it is judged: racing a DELETE it may have been applied, or not.
+- That a server lacks the routes of organizations is told from the first list: it has no such route, which is another
+  404 than those of the API.
 - That a key is gone is told from the API's own `key_not_found`, never from another 404.
 """
 
@@ -28,6 +31,7 @@ from reconciler.edge.appwrite import explain, headers, wire
 from reconciler.edge.appwrite.answer import Answer
 from reconciler.edge.appwrite.call import Call, Peer
 from reconciler.edge.appwrite.caller import Caller
+from reconciler.edge.appwrite.server import Server
 from reconciler.edge.credentials import Credential
 from reconciler.errors import ServerError
 from reconciler.ports import Clock
@@ -46,9 +50,9 @@ _DEAD = KeyState(name="reconciler's question", scopes=frozenset(), expire=dateti
 class AppwriteKeys:
     """The keys of one project.
 
-    `limiter` is shared by all that call the same server; `label` names the environment in messages. `deadline` is
-    in seconds for one sending, twice that for a page of a list: lists of a server in trouble have been seen to hang.
-    Once `stop` is set no call is sent a second time.
+    `limiter` and `server` are shared by all that call the same server; `label` names the environment in messages.
+    `deadline` is in seconds for one sending, twice that for a page of a list: lists of a server in trouble have been
+    seen to hang. Once `stop` is set no call is sent a second time.
     """
 
     http: httpx.AsyncClient = field(repr=False)
@@ -62,12 +66,20 @@ class AppwriteKeys:
     label: str
     deadline: float = 30.0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    server: Server = field(default_factory=Server)
 
     def __post_init__(self) -> None:
         base = str(self.http.base_url).rstrip("/")
         self._base = base
-        self._keys = httpx.URL(f"{base}/project/keys")
-        self._headers = headers.authenticated(self.http.headers, self.project, self.organization, self.credential)
+        own = self.http.headers
+        self._by_project = (
+            f"{base}/project/keys",
+            headers.authenticated(own, self.project, self.organization, self.credential),
+        )
+        self._by_organization = (
+            f"{base}/organization/projects/{quote(self.project, safe='')}/keys",
+            headers.by_organization(own, self.organization, self.credential),
+        )
         peer = Peer(label=self.label, endpoint=base, project=self.project, credential=self.credential)
         self._caller = Caller(
             http=self.http,
@@ -79,7 +91,12 @@ class AppwriteKeys:
         )
 
     async def facts(self) -> ServerFacts:
-        """Version and scopes, asked for at once, without a credential; None where the server does not say."""
+        """Version and scopes, asked for at once and once for each server, without a credential; None where the server
+        does not say.
+        """
+        return await self.server.facts(self._facts)
+
+    async def _facts(self) -> ServerFacts:
         version, scopes = await asyncio.gather(
             self._public("health/version", "asking the server for its version"),
             self._public("console/scopes/project", "asking the server for its scopes"),
@@ -101,7 +118,7 @@ class AppwriteKeys:
     async def create(self, key_id: str, state: KeyState) -> LiveKey:
         """Create a key; raises KeyExists and CreationDenied."""
         doing = f"creating key {key_id} in project {self.project}"
-        call = self._call("POST", self._keys, doing, wire.write_creation(key_id, state))
+        call = self._call("POST", httpx.URL(self._keys), doing, wire.write_creation(key_id, state))
         return self._key(call, await self._caller.send(call), 201)
 
     async def get(self, key_id: str) -> LiveKey | None:
@@ -140,7 +157,7 @@ class AppwriteKeys:
         """
         call = Call(
             method="GET",
-            url=self._one(_NOBODY),
+            url=httpx.URL(f"{self._base}/project/keys/{_NOBODY}"),
             headers=headers.as_key(self.http.headers, self.project, secret),
             deadline=self.deadline,
             doing=f"trying a new secret in project {self.project}",
@@ -193,18 +210,41 @@ class AppwriteKeys:
         for _ in range(_PAGES):
             call = self._page(after=next(reversed(keys), None))
             answer = await self._caller.send(call)
+            if self._goes_by_organization and answer.is_no_route():
+                self.server.organization_routes = False
+                return await self._list_once()
             if keys and answer.is_error(400, "general_cursor_not_found"):
                 return None
             page, total = self._read(call, answer, 200, wire.read_page)
             known = len(keys)
             keys |= {key.id: key for key in page}
             if len(page) < PAGE and len(keys) >= total:
-                return Listing(keys=tuple(keys.values()), now=self._now(call, answer))
+                by_organization = self._found_routes()
+                return Listing(keys=tuple(keys.values()), now=self._now(call, answer), by_organization=by_organization)
             if not page:
                 return None
             if len(keys) == known:
                 raise self._unstable("the server answers the same page again and again")
         raise self._unstable(f"there are more than {_PAGES * PAGE} keys")
+
+    @property
+    def _goes_by_organization(self) -> bool:
+        is_organization_key = self.credential is not None and self.credential.kind == "organization_key"
+        return is_organization_key and self.server.organization_routes is not False
+
+    def _found_routes(self) -> bool | None:
+        """Whether the server has the routes of organizations; asked after a list that succeeded."""
+        if self._goes_by_organization:
+            self.server.organization_routes = True
+        return self.server.organization_routes
+
+    @property
+    def _keys(self) -> str:
+        return self._by_organization[0] if self._goes_by_organization else self._by_project[0]
+
+    @property
+    def _headers(self) -> httpx.Headers:
+        return self._by_organization[1] if self._goes_by_organization else self._by_project[1]
 
     async def _put(self, key_id: str, verb: str, content: bytes, wanted: KeyState) -> LiveKey:
         call = self._call("PUT", self._one(key_id), f"{verb} key {key_id} of project {self.project}", content)
@@ -234,7 +274,7 @@ class AppwriteKeys:
         query = urlencode({f"queries[{at}]": json.dumps(query) for at, query in enumerate(queries)})
         return Call(
             method="GET",
-            url=self._keys.copy_with(query=query.encode()),
+            url=httpx.URL(self._keys, query=query.encode()),
             headers=self._headers,
             doing=f"listing the keys of project {self.project}",
             deadline=2 * self.deadline,
@@ -248,7 +288,7 @@ class AppwriteKeys:
         return Call(method=method, url=url, headers=self._headers, doing=doing, content=content, deadline=self.deadline)
 
     def _one(self, key_id: str) -> httpx.URL:
-        return httpx.URL(f"{self._base}/project/keys/{quote(key_id, safe='')}")
+        return httpx.URL(f"{self._keys}/{quote(key_id, safe='')}")
 
     def _key(self, call: Call, answer: Answer, status: int) -> LiveKey:
         return self._read(call, answer, status, wire.read_key)

@@ -15,10 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
+from reconciler.core.credential import CredentialKind as Kind
 from reconciler.core.keys import KeyState
 from reconciler.core.secret import Secret
 from reconciler.edge.appwrite import AppwriteKeys, open_http
-from reconciler.edge.credentials import Credential, Kind
+from reconciler.edge.credentials import Credential
 from reconciler.emulator import Emulator
 from reconciler.errors import CreationDenied, CredentialError, KeyExists, ServerError, UsageError
 from tests.support.clocks import FakeClock

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.credential import CredentialKind as Kind
 from reconciler.core.desired import Connection, CredentialSpec
-from reconciler.edge.credentials import Credential, Kind, load
+from reconciler.edge.credentials import Credential, load
 from reconciler.errors import CredentialError, Position
 
 HEX = "0123456789abcdef" * 16
