@@ -145,9 +145,12 @@ class AppwriteKeys:
     async def create_ephemeral(self, scopes: frozenset[str], lifetime: timedelta) -> EphemeralKey:
         """A key that dies after that long; what comes of a lost answer is known to nobody, and dies as soon."""
         doing = f"asking for an ephemeral key of project {self.project}"
-        url = httpx.URL(f"{self._base}/project/keys/ephemeral")
-        call = self._call("POST", url, doing, wire.write_ephemeral(scopes, lifetime))
-        return self._read(call, await self._caller.send(call), 201, wire.read_ephemeral)
+        call = self._call("POST", self._one("ephemeral"), doing, wire.write_ephemeral(scopes, lifetime))
+        answer = await self._caller.send(call)
+        if self._goes_by_organization and answer.is_no_route():
+            self.server.organization_routes = False
+            return await self.create_ephemeral(scopes, lifetime)
+        return self._read(call, answer, 201, wire.read_ephemeral)
 
     async def accepts(self, secret: Secret) -> bool:
         """Whether a key with this secret authenticates now.
@@ -187,14 +190,11 @@ class AppwriteKeys:
 
         Should the id have become free meanwhile, what is made is expired from the start, and deleted again.
         """
-        call = Call(
-            method="POST",
-            url=self._keys,
-            headers=self._headers if secret is None else headers.as_key(self.http.headers, self.project, secret),
-            deadline=self.deadline,
-            doing=f"asking whether keys of project {self.project} may be created",
-            content=wire.write_creation(taken_id, _DEAD),
-        )
+        doing = f"asking whether keys of project {self.project} may be created"
+        call = self._call("POST", httpx.URL(self._keys), doing, wire.write_creation(taken_id, _DEAD))
+        if secret is not None:
+            url = httpx.URL(self._by_project[0])
+            call = replace(call, url=url, headers=headers.as_key(self.http.headers, self.project, secret))
         answer = await self._caller.send(call)
         if answer.is_error(403, "key_creation_denied"):
             return False
