@@ -17,6 +17,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from reconciler.api.logins import Login, Logins
 from reconciler.api.reading import Validation, read_manifest, read_manifests, validate
 from reconciler.api.wiring import Servers, Wiring
 from reconciler.app import ephemeral, planning
@@ -48,6 +49,7 @@ __all__ = [
     "EphemeralKey",
     "FirstKey",
     "KeyFile",
+    "Login",
     "Made",
     "Manifest",
     "Outcome",
@@ -150,7 +152,7 @@ def refuse(planned: Planned) -> None:
 
 
 @asynccontextmanager
-async def connect(
+async def connect(  # noqa: PLR0913 - what a run is made of
     manifests: Manifest | Iterable[Manifest],
     environments: Iterable[str] = (),
     *,
@@ -158,8 +160,11 @@ async def connect(
     parallelism: int = PARALLELISM,
     clock: Clock | None = None,
     entropy: random.Random | None = None,
+    login: Login | None = None,
 ) -> AsyncIterator[Reconciler]:
     """Connect the named environments, each once, or all: reads variables and credentials, calls no server yet.
+
+    With a login each server is logged in to, whatever credential the manifests name, and logged out of at the end.
 
     An environment that several manifests have is connected for each of them.
     """
@@ -174,7 +179,8 @@ async def connect(
             clock=clock,
             entropy=entropy,
             stop=stop,
+            logins=Logins(stack=stack, login=login, clock=clock) if login else None,
         )
         several = (manifests,) if isinstance(manifests, Manifest) else tuple(manifests)
-        sites = wiring.sites(chosen(several, environments))
+        sites = await wiring.sites(chosen(several, environments))
         yield Reconciler(sites=sites, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from reconciler.api.logins import Logins
 from reconciler.app.planning import Site
 from reconciler.core.addresses import EMULATOR
 from reconciler.core.connecting import connection
@@ -83,15 +84,32 @@ class Wiring:
     clock: Clock
     entropy: random.Random
     stop: asyncio.Event
+    logins: Logins | None = None
 
-    def sites(self, choices: Iterable[Chosen]) -> tuple[Site, ...]:
+    async def sites(self, choices: Iterable[Chosen]) -> tuple[Site, ...]:
         """Every environment's site; raises what is wrong with all of them at once."""
         connections = each(lambda chosen: (chosen[0], connection(*chosen, self.variables)), choices)
-        return each(lambda found: self._site(*found), connections)
+        loaded: list[tuple[Manifest, Connection, Credential | None]] = []
+        failed: list[ReconcilerError] = []
+        for manifest, found in connections:  # one after the other: commands and logins may speak to a person
+            try:
+                loaded.append((manifest, found, await self._credential(manifest, found)))
+            except ReconcilerError as error:
+                failed.append(error)
+        raise_together(failed)
+        return each(lambda each_: self._site(*each_), loaded)
 
-    def _site(self, manifest: Manifest, found: Connection) -> Site:
+    async def _credential(self, manifest: Manifest, found: Connection) -> Credential | None:
         folder = Path(manifest.path).parent
-        credential = credentials.load(found, self.variables, folder)
+        if self.logins is not None and found.endpoint != EMULATOR:
+            http, limiter, _ = self.servers.at(found.endpoint, folder)
+            return await self.logins.session(found, http, limiter)
+        if found.credential is not None and found.credential.source == "command":
+            return await asyncio.to_thread(credentials.load, found, self.variables, folder)
+        return credentials.load(found, self.variables, folder)
+
+    def _site(self, manifest: Manifest, found: Connection, credential: Credential | None) -> Site:
+        folder = Path(manifest.path).parent
         if found.endpoint == EMULATOR:
             emulator = self.servers.emulator(folder)
             emulator.ensure_project(found.project)

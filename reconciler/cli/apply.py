@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from reconciler.cli import console, options
+from reconciler.cli import login as logins
 from reconciler.cli.interrupt import interruptible, plain_ctrl_c
 from reconciler.cli.plan import render
 from reconciler.cli.progress import progress
@@ -18,7 +19,7 @@ from reconciler.cli.waiting import patiently
 from reconciler.errors import GuardError, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.api import Reconciler
+    from reconciler.api import Login, Reconciler
     from reconciler.app.planning import Planned
     from reconciler.core.outcome import Outcome, Result
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @options.auto_approve
 @options.allowances
 @options.parallelism
+@options.login
 @options.no_color
 @options.verbose
 def apply(
@@ -43,6 +45,7 @@ def apply(
     allow_deletes: int,
     allow_in_use: bool,
     parallelism: int,
+    login: str | None,
     no_color: bool,
     verbose: bool,
 ) -> None:
@@ -57,7 +60,13 @@ def apply(
     allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
     selection = api.Selection(targets=targets, excludes=excludes)
     ask = None if auto_approve else _Question("Apply these changes?", "yes")
-    run = _Run(lambda reconciler: reconciler.plan(allow, selection), ask, no_color=no_color, verbose=verbose)
+    run = _Run(
+        lambda reconciler: reconciler.plan(allow, selection),
+        ask,
+        login=logins.login(login),
+        no_color=no_color,
+        verbose=verbose,
+    )
     _finish(asyncio.run(run.on(files, environments, parallelism)), output_format, no_color=no_color)
 
 
@@ -67,9 +76,16 @@ def apply(
 @options.output_format
 @options.auto_approve
 @options.parallelism
+@options.login
 @options.no_color
 def destroy(
-    files: tuple[Path, ...], environment: str, output_format: str, auto_approve: bool, parallelism: int, no_color: bool
+    files: tuple[Path, ...],
+    environment: str,
+    output_format: str,
+    auto_approve: bool,
+    parallelism: int,
+    login: str | None,
+    no_color: bool,
 ) -> None:
     """Delete every key that the manifest owns in one environment.
 
@@ -78,7 +94,8 @@ def destroy(
     import asyncio
 
     ask = None if auto_approve else _Question("Delete these keys? Their secrets stop working at once.", environment)
-    run = _Run(lambda reconciler: reconciler.plan_to_destroy(), ask, no_color=no_color, verbose=False)
+    account = logins.login(login)
+    run = _Run(lambda reconciler: reconciler.plan_to_destroy(), ask, login=account, no_color=no_color, verbose=False)
     _finish(asyncio.run(run.on(files, (environment,), parallelism)), output_format, no_color=no_color)
 
 
@@ -113,10 +130,11 @@ class _Run:
         make: Callable[[Reconciler], Awaitable[Planned]],
         question: _Question | None,
         *,
+        login: Login | None,
         no_color: bool,
         verbose: bool,
     ) -> None:
-        self._make, self._question = make, question
+        self._make, self._question, self._login = make, question, login
         self._color = console.color(sys.stderr, no_color=no_color)
         self._verbose = verbose
 
@@ -124,15 +142,24 @@ class _Run:
         from reconciler import api
 
         manifests = api.read_manifests(files)
-        async with api.connect(manifests, environments, variables=os.environ, parallelism=parallelism) as reconciler:
-            planned = await self._plan(reconciler)
-            console.note(render(planned, "text", color=self._color, verbose=self._verbose))
-            api.refuse(planned)
-            if planned.plan.changes and self._question is not None:
-                if not self._question.ask():
-                    return None
-                planned = await self._again(reconciler, planned)
-            return await self._apply(reconciler, planned)
+        connected = api.connect(
+            manifests, environments, variables=os.environ, parallelism=parallelism, login=self._login
+        )
+        with logins.ended_with(self._login):
+            async with connected as reconciler:
+                return await self._with(reconciler)
+
+    async def _with(self, reconciler: Reconciler) -> Outcome | None:
+        from reconciler import api
+
+        planned = await self._plan(reconciler)
+        console.note(render(planned, "text", color=self._color, verbose=self._verbose))
+        api.refuse(planned)
+        if planned.plan.changes and self._question is not None:
+            if not self._question.ask():
+                return None
+            planned = await self._again(reconciler, planned)
+        return await self._apply(reconciler, planned)
 
     async def _plan(self, reconciler: Reconciler) -> Planned:
         with patiently("gives up"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import console, options
+from reconciler.cli import login as logins
 from reconciler.cli.interrupt import plain_ctrl_c
 from reconciler.cli.waiting import patiently
 from reconciler.errors import SinkError, UsageError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Write the secret to this new file, readable by you alone."
 )
+@options.login
 @click.option("--print", "show", is_flag=True, help="Write the secret to stdout, this once.")
 def bootstrap(
     file: Path,
@@ -44,11 +46,12 @@ def bootstrap(
     scopes: tuple[str, ...],
     expire: str | None,
     out: Path | None,
+    login: str | None,
     show: bool,
 ) -> None:
     """Make the first key that manages a project's keys.
 
-    For a new project, where the environment's credential is still a console session, or an organization's key. What it
+    For a new project, with a console session (--login makes one) or an organization's key as the credential. What it
     makes is an ordinary key that the manifest does not declare, so that no apply touches it.
     """
     import asyncio
@@ -60,11 +63,14 @@ def bootstrap(
     sink = _Printed() if out is None else api.KeyFile(out)
     manifest = api.read_manifest(file)
     wanted = _asked(name, options.names(scopes), expire)
+    account = logins.login(login)
 
     async def make() -> Made:
-        async with api.connect(manifest, [environment], variables=os.environ) as reconciler:
-            with patiently("gives up"):
-                return await reconciler.bootstrap(wanted, sink)
+        connected = api.connect(manifest, [environment], variables=os.environ, login=account)
+        with logins.ended_with(account):
+            async with connected as reconciler:
+                with patiently("gives up"):
+                    return await reconciler.bootstrap(wanted, sink)
 
     made = asyncio.run(make())
     from reconciler.formats.first_key import first_key_text

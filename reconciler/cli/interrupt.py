@@ -34,6 +34,7 @@ def interruptible(stop: asyncio.Event) -> Iterator[None]:
         stop.set()
         console.note("Interrupted: finishing what is in flight. Once more to stop at once.")
 
+    before = {each: signal.getsignal(each) for each in _SIGNALS}
     for each in _SIGNALS:
         loop.add_signal_handler(each, interrupt, each)
     try:
@@ -41,6 +42,36 @@ def interruptible(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for each in _SIGNALS:
             loop.remove_signal_handler(each)
+            signal.signal(each, before[each])
+
+
+@contextmanager
+def tidied_up() -> Iterator[None]:
+    """SIGTERM and a terminal that goes away end what is inside as Ctrl-C does, so that it can log out; use it inside
+    the running loop.
+    """
+    import asyncio
+
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    ended = False
+
+    def end(_number: int, _frame: object) -> None:
+        nonlocal ended
+        if task is not None and not ended:
+            ended = True
+            loop.call_soon_threadsafe(task.cancel)
+
+    signals = (signal.SIGTERM, signal.SIGHUP)
+    before = {each: signal.signal(each, end) for each in signals}
+    try:
+        yield
+    except asyncio.CancelledError:
+        if ended:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        for each in signals:
+            signal.signal(each, before[each])
 
 
 @contextmanager

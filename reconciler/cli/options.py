@@ -73,6 +73,11 @@ parallelism = click.option(
 )
 no_color = click.option("--no-color", is_flag=True, help="No colour, as with NO_COLOR set.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Show what stays as it is, too.")
+login = click.option(
+    "--login",
+    metavar="EMAIL",
+    help="Log in to the console for this run; asks for the password, at a terminal only.",
+)
 auto_approve = click.option("--auto-approve", is_flag=True, help="Do not ask; needed where there is no terminal.")
 _allow_deletes = click.option(
     "--allow-deletes",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import console, options
+from reconciler.cli import login as logins
 from reconciler.cli.waiting import patiently
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @options.output_format
 @options.allowances
 @options.parallelism
+@options.login
 @options.no_color
 @options.verbose
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
@@ -37,6 +39,7 @@ def plan(
     allow_deletes: int,
     allow_in_use: bool,
     parallelism: int,
+    login: str | None,
     no_color: bool,
     verbose: bool,
     detailed_exitcode: bool,
@@ -49,12 +52,16 @@ def plan(
 
     from reconciler import api
 
+    account = logins.login(login)
+
     async def make() -> Planned:
         manifests = api.read_manifests(files)
-        async with api.connect(manifests, environments, variables=os.environ, parallelism=parallelism) as reconciler:
-            with patiently("gives up"):
-                allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
-                return await reconciler.plan(allow, api.Selection(targets=targets, excludes=excludes))
+        connected = api.connect(manifests, environments, variables=os.environ, parallelism=parallelism, login=account)
+        with logins.ended_with(account):
+            async with connected as reconciler:
+                with patiently("gives up"):
+                    allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
+                    return await reconciler.plan(allow, api.Selection(targets=targets, excludes=excludes))
 
     planned = asyncio.run(make())
     colored = console.color(sys.stdout, no_color=no_color)

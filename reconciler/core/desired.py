@@ -64,8 +64,8 @@ def settled(expiry: Expiry, created: datetime, expire: datetime | None) -> datet
 class CredentialSpec:
     """Where the credential of an environment is read from, as it is written, and what is known of it.
 
-    `where` is the name of a variable or the path of a file, `argv` a command. `id` is that of the key that it is, `ends`
-    when that expires.
+    `where` is the name of a variable or the path of a file, `argv` a command. `id` is that of the key that it is,
+    `ends` when that expires.
     """
 
     source: Literal["env", "file", "command"]

@@ -112,26 +112,25 @@ def test_2_changes_are_pending_and_only_where_that_is_asked_for(command: Command
 
 
 def test_3_apply_is_incomplete(command: Command) -> None:
-    command.write(MANIFEST.replace("project: p1", "project: p1, credential: {env: KEY}"))
+    command.write(MANIFEST.replace("project: p1", "project: p1, organization: emulator, credential: {env: KEY}"))
     emulator = Emulator(command.folder / ".reconciler" / "emulator.sqlite3")
-    emulator.ensure_project("p1")
-    secret = emulator.add_key("p1", "credential", ["keys.read", "keys.write"])
+    secret = emulator.add_organization_key("emulator", ["keys.read"])
     emulator.close()
 
     ended = command("apply", "--auto-approve", KEY=secret)
 
     assert ended.code == 3
-    assert "key_creation_denied" in ended.out
+    assert "KEY lacks the scope keys.write" in " ".join(ended.out.split())
     assert ended.out.endswith("Incomplete: 0 of 1 changes applied, 1 failed. See above, then run it again.\n")
 
 
 def test_what_was_not_attempted_is_no_progress(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
     more = "  more: {scopes: []}\n  most: {scopes: []}\nenvironments:"
-    command.write(MANIFEST.replace("project: p1", "project: p1, credential: {env: KEY}").replace("environments:", more))
+    where = "project: p1, organization: emulator, credential: {env: KEY}"
+    command.write(MANIFEST.replace("project: p1", where).replace("environments:", more))
     emulator = Emulator(command.folder / ".reconciler" / "emulator.sqlite3")
-    emulator.ensure_project("p1")
-    secret = emulator.add_key("p1", "credential", ["keys.read", "keys.write"])
+    secret = emulator.add_organization_key("emulator", ["keys.read"])
     emulator.close()
 
     ended = command("apply", "--auto-approve", "--parallelism", "1", KEY=secret)

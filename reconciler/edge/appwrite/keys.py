@@ -5,8 +5,8 @@
   the list anew. A short page ends the list unless the server's own total says that keys are missing; an empty one
   that leaves keys missing starts it anew.
 - A PUT that answers 500 is read back before it is judged: racing a DELETE it may have been applied, or not.
-- That a server lacks the routes of organizations is told from the first list: it has no such route, which is another
-  404 than those of the API.
+- That a server lacks the routes of organizations is told from its 404 for a call that it does not know, which
+  is another than those of the API; the call is then made where every server has it.
 - That a key is gone is told from the API's own `key_not_found`, never from another 404.
 """
 
@@ -18,6 +18,7 @@ import random
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -30,7 +31,7 @@ from reconciler.core.times import to_milliseconds
 from reconciler.edge.appwrite import explain, headers, wire
 from reconciler.edge.appwrite.answer import Answer
 from reconciler.edge.appwrite.call import Call, Peer
-from reconciler.edge.appwrite.caller import Caller
+from reconciler.edge.appwrite.caller import Caller, Settle
 from reconciler.edge.appwrite.server import Server
 from reconciler.edge.credentials import Credential
 from reconciler.errors import ServerError
@@ -118,13 +119,13 @@ class AppwriteKeys:
     async def create(self, key_id: str, state: KeyState) -> LiveKey:
         """Create a key; raises KeyExists and CreationDenied."""
         doing = f"creating key {key_id} in project {self.project}"
-        call = self._call("POST", httpx.URL(self._keys), doing, wire.write_creation(key_id, state))
-        return self._key(call, await self._caller.send(call), 201)
+        content = wire.write_creation(key_id, state)
+        call, answer = await self._send(lambda: self._call("POST", httpx.URL(self._keys), doing, content))
+        return self._key(call, answer, 201)
 
     async def get(self, key_id: str) -> LiveKey | None:
         """One key, None where this project has none of that id."""
-        call = self._get(key_id)
-        answer = await self._caller.send(call)
+        call, answer = await self._send(lambda: self._get(key_id))
         return None if answer.is_error(404, "key_not_found") else self._key(call, answer, 200)
 
     async def update(self, key: LiveKey, state: KeyState) -> LiveKey:
@@ -137,19 +138,16 @@ class AppwriteKeys:
 
     async def delete(self, key_id: str) -> None:
         """Delete a key; that it is gone already is success."""
-        call = self._call("DELETE", self._one(key_id), f"deleting key {key_id} of project {self.project}")
-        answer = await self._caller.send(call)
+        doing = f"deleting key {key_id} of project {self.project}"
+        call, answer = await self._send(lambda: self._call("DELETE", self._one(key_id), doing))
         if answer.status != 204 and not answer.is_error(404, "key_not_found"):
             raise explain.refused(self._caller.peer, call, answer)
 
     async def create_ephemeral(self, scopes: frozenset[str], lifetime: timedelta) -> EphemeralKey:
         """A key that dies after that long; what comes of a lost answer is known to nobody, and dies as soon."""
         doing = f"asking for an ephemeral key of project {self.project}"
-        call = self._call("POST", self._one("ephemeral"), doing, wire.write_ephemeral(scopes, lifetime))
-        answer = await self._caller.send(call)
-        if self._goes_by_organization and answer.is_no_route():
-            self.server.organization_routes = False
-            return await self.create_ephemeral(scopes, lifetime)
+        content = wire.write_ephemeral(scopes, lifetime)
+        call, answer = await self._send(lambda: self._call("POST", self._one("ephemeral"), doing, content))
         return self._read(call, answer, 201, wire.read_ephemeral)
 
     async def accepts(self, secret: Secret) -> bool:
@@ -175,10 +173,8 @@ class AppwriteKeys:
 
     async def may_write(self, absent_id: str) -> bool:
         """Whether the credential may write keys: the server looks at its scopes first, then for the key."""
-        call = self._call(
-            "DELETE", self._one(absent_id), f"asking whether keys of project {self.project} may be written"
-        )
-        answer = await self._caller.send(call)
+        doing = f"asking whether keys of project {self.project} may be written"
+        call, answer = await self._send(lambda: self._call("DELETE", self._one(absent_id), doing))
         if answer.is_error(401, "general_unauthorized_scope"):
             return False
         if answer.status != 204 and not answer.is_error(404, "key_not_found"):
@@ -191,11 +187,16 @@ class AppwriteKeys:
         Should the id have become free meanwhile, what is made is expired from the start, and deleted again.
         """
         doing = f"asking whether keys of project {self.project} may be created"
-        call = self._call("POST", httpx.URL(self._keys), doing, wire.write_creation(taken_id, _DEAD))
-        if secret is not None:
-            url = httpx.URL(self._by_project[0])
-            call = replace(call, url=url, headers=headers.as_key(self.http.headers, self.project, secret))
-        answer = await self._caller.send(call)
+        content = wire.write_creation(taken_id, _DEAD)
+
+        def build() -> Call:
+            call = self._call("POST", httpx.URL(self._keys), doing, content)
+            if secret is None:
+                return call
+            shown = headers.as_key(self.http.headers, self.project, secret)
+            return replace(call, url=httpx.URL(self._by_project[0]), headers=shown)
+
+        call, answer = await self._send(build)
         if answer.is_error(403, "key_creation_denied"):
             return False
         if answer.status == 201:
@@ -208,11 +209,7 @@ class AppwriteKeys:
         """The whole list; None where it changed meanwhile: a cursor was deleted, or keys are missing at its end."""
         keys: dict[str, LiveKey] = {}
         for _ in range(_PAGES):
-            call = self._page(after=next(reversed(keys), None))
-            answer = await self._caller.send(call)
-            if self._goes_by_organization and answer.is_no_route():
-                self.server.organization_routes = False
-                return await self._list_once()
+            call, answer = await self._send(partial(self._page, after=next(reversed(keys), None)))
             if keys and answer.is_error(400, "general_cursor_not_found"):
                 return None
             page, total = self._read(call, answer, 200, wire.read_page)
@@ -226,6 +223,16 @@ class AppwriteKeys:
             if len(keys) == known:
                 raise self._unstable("the server answers the same page again and again")
         raise self._unstable(f"there are more than {_PAGES * PAGE} keys")
+
+    async def _send(self, build: Callable[[], Call], settle: Settle | None = None) -> tuple[Call, Answer]:
+        """A call and its answer; made once more where it turns out that the server has no routes of organizations."""
+        call = build()
+        answer = await self._caller.send(call, settle=settle)
+        if self._goes_by_organization and answer.is_no_route():
+            self.server.organization_routes = False
+            call = build()
+            answer = await self._caller.send(call, settle=settle)
+        return call, answer
 
     @property
     def _goes_by_organization(self) -> bool:
@@ -247,17 +254,17 @@ class AppwriteKeys:
         return self._by_organization[1] if self._goes_by_organization else self._by_project[1]
 
     async def _put(self, key_id: str, verb: str, content: bytes, wanted: KeyState) -> LiveKey:
-        call = self._call("PUT", self._one(key_id), f"{verb} key {key_id} of project {self.project}", content)
+        doing = f"{verb} key {key_id} of project {self.project}"
 
         async def settle() -> Answer | None:
-            reading = self._get(key_id)
-            answer = await self._caller.send(reading)
+            reading, answer = await self._send(lambda: self._get(key_id))
             if answer.is_error(404, "key_not_found"):
                 return answer
             found = self._key(reading, answer, 200).state
             return answer if found == _stored(wanted) else None
 
-        return self._key(call, await self._caller.send(call, settle=settle), 200)
+        call, answer = await self._send(lambda: self._call("PUT", self._one(key_id), doing, content), settle)
+        return self._key(call, answer, 200)
 
     async def _public(self, path: str, doing: str) -> object:
         url = httpx.URL(f"{self._base}/{path}")

@@ -101,11 +101,11 @@ async def test_every_sink_that_cannot_be_written_is_told_before_a_key_is_made(
 
 
 async def test_what_fails_in_one_environment_stops_no_other(folder: Path) -> None:
-    text = MANIFEST.replace("project: p-1", "project: p-1, credential: {env: KEY}")
+    text = MANIFEST.replace("project: p-1", "project: p-1, organization: emulator, credential: {env: KEY}")
     (folder / "keys.yaml").write_text(text, encoding="utf-8")
     emulator = Emulator(folder / ".reconciler" / "emulator.sqlite3")
     emulator.ensure_project("p-1")
-    key = emulator.add_key("p-1", "credential", ["keys.read", "keys.write"])
+    key = emulator.add_organization_key("emulator", ["keys.read"])
     emulator.close()
 
     async with connect(read_manifest(folder / "keys.yaml"), variables={"KEY": key}) as reconciler:

@@ -13,7 +13,7 @@ MANIFEST = """\
 version: 1
 owner: shop
 keys: {ci: {scopes: [users.read]}}
-environments: {local: {endpoint: emulator, project: p-1, credential: {env: CREDENTIAL}}}
+environments: {local: {endpoint: emulator, project: p-1, organization: emulator, credential: {env: CREDENTIAL}}}
 """
 STALE = "no owned key is left to refresh the server's cache with"
 
@@ -39,7 +39,7 @@ async def run(manifest: Path, credential: str, *, destroy: bool = False) -> Outc
 
 
 async def test_a_refused_creation_warns_of_no_deleted_key(manifest: Path, server: Emulator) -> None:
-    outcome = await run(manifest, server.add_key("p-1", "credential", ["keys.read", "keys.write"]))
+    outcome = await run(manifest, server.add_organization_key("emulator", ["keys.read"]))
 
     assert not outcome.complete
     assert outcome.environments[0].warnings == ()

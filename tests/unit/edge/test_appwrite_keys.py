@@ -18,9 +18,9 @@ import pytest
 from reconciler.core.credential import CredentialKind as Kind
 from reconciler.core.keys import KeyState
 from reconciler.core.secret import Secret
-from reconciler.edge.appwrite import AppwriteKeys, open_http
+from reconciler.edge.appwrite import AppwriteKeys, Server, open_http
 from reconciler.edge.credentials import Credential
-from reconciler.emulator import Emulator
+from reconciler.emulator import Emulator, Profile
 from reconciler.errors import CreationDenied, CredentialError, KeyExists, ServerError, UsageError
 from tests.support.clocks import FakeClock
 
@@ -86,7 +86,12 @@ class Bench:
         self.keys = self.client(session)
 
     def client(
-        self, credential: Credential | None, *, project: str = "shop", organization: str | None = None
+        self,
+        credential: Credential | None,
+        *,
+        project: str = "shop",
+        organization: str | None = None,
+        server: Server | None = None,
     ) -> AppwriteKeys:
         return AppwriteKeys(
             self.http,
@@ -97,6 +102,7 @@ class Bench:
             clock=self.clock,
             random=random.Random(3),
             label="local",
+            server=server or Server(),
         )
 
 
@@ -199,7 +205,7 @@ async def test_a_project_key_creates_on_1_9_and_is_told_why_not_on_newer_servers
             else:
                 with pytest.raises(CreationDenied) as caught:
                     await keys.create("ci.aaaaaaaa.g1", STATE)
-                assert "the project key in the file token may not create keys" in caught.value.hint
+                assert "the project key in the file token may not create keys" in caught.value.message
 
 
 async def test_an_organization_key_creates() -> None:
@@ -210,10 +216,70 @@ async def test_an_organization_key_creates() -> None:
         assert (await keys.create("ci.aaaaaaaa.g1", STATE)).state == KEPT
 
 
+@pytest.mark.parametrize(("profile", "routes"), [("main", False), ("2.6.2", True)])
+async def test_an_organization_key_goes_by_its_own_routes_where_the_server_has_them(
+    profile: Profile, routes: bool
+) -> None:
+    async with _bench(profile) as bench:
+        scopes = ["organization.projects.keys.read", "organization.projects.keys.write"] if routes else ["keys.read"]
+        secret = bench.emulator.add_organization_key("emulator", scopes)
+        credential = Credential(kind="organization_key", secret=Secret(secret))
+        keys = bench.client(credential, organization="emulator")
+        listings = [await keys.list(), await keys.list()]
+        paths = [request.url.path for request in bench.between.asked]
+    assert [listing.by_organization for listing in listings] == [routes, routes]
+    theirs, others = "/v1/organization/projects/shop/keys", "/v1/project/keys"
+    assert paths == ([theirs, theirs] if routes else [theirs, others, others])
+    sent = bench.between.asked[-1].headers
+    assert ("x-appwrite-project" in sent, sent["x-appwrite-organization"]) == (not routes, "emulator")
+
+
+async def test_no_other_credential_asks_for_the_routes_of_organizations(bench: Bench) -> None:
+    assert (await bench.keys.list()).by_organization is None
+    assert [request.url.path for request in bench.between.asked] == ["/v1/project/keys"]
+
+
+async def test_projects_of_one_server_ask_it_once_what_it_is(bench: Bench) -> None:
+    server = Server()
+    one, two = (bench.client(bench.keys.credential, server=server) for _ in range(2))
+    first, second = await asyncio.gather(one.facts(), two.facts())
+    assert first == second == await one.facts()
+    assert len(bench.between.asked) == 2, "its version and its scopes"
+
+
+async def test_who_gives_up_waiting_for_facts_leaves_them_to_the_others(bench: Bench) -> None:
+    async def slow(_: httpx.Request, go: Next) -> httpx.Response:
+        await asyncio.sleep(0.02)
+        return await go()
+
+    bench.between.faults = [("GET", slow), ("GET", slow)]
+    server = Server()
+    one, two = (asyncio.create_task(bench.client(bench.keys.credential, server=server).facts()) for _ in range(2))
+    await asyncio.sleep(0)
+    one.cancel()
+    assert (await two).version == "1.9.6"
+    alone = asyncio.create_task(bench.client(bench.keys.credential).facts())
+    await asyncio.sleep(0)
+    before = asyncio.all_tasks() - {alone}
+    alone.cancel()
+    await asyncio.wait([alone])
+    assert asyncio.all_tasks() <= before, "what nobody waits for ends"
+
+
+async def test_a_failed_question_is_asked_again_by_whoever_comes_later(bench: Bench) -> None:
+    async def untrusted(_: httpx.Request, __: Next) -> httpx.Response:
+        raise httpx.ConnectError("no") from ssl.SSLCertVerificationError("no")
+
+    bench.between.faults = [("GET", untrusted)]
+    with pytest.raises(ServerError, match="is not trusted"):
+        await bench.keys.facts()
+    assert (await bench.keys.facts()).version == "1.9.6"
+
+
 @pytest.mark.parametrize(
     ("kind", "secret", "hint"),
     [
-        ("project_key", "standard_" + "0" * 256, "mistyped, was deleted, belongs to another project than shop"),
+        ("project_key", "standard_" + "0" * 256, "mistyped, was deleted, belongs to another project"),
         ("session", "eyJub3QiOiJ0aGlzIn0=", "log in to the console there"),
     ],
 )
@@ -226,7 +292,7 @@ async def test_a_credential_that_the_server_does_not_know(bench: Bench, kind: Ki
 async def test_no_credential_at_all_is_told(bench: Bench) -> None:
     with pytest.raises(CredentialError) as caught:
         await bench.client(None).list()
-    assert "no credential was sent" in caught.value.hint
+    assert "no credential was sent" in caught.value.message
 
 
 async def test_a_project_that_is_not_there_is_told(bench: Bench) -> None:
@@ -359,8 +425,8 @@ async def test_a_put_that_lost_against_a_deletion_says_so(bench: Bench) -> None:
     bench.between.faults = [("PUT", failed_before)]
     with pytest.raises(ServerError) as caught:
         await bench.keys.update(key, STATE)
-    assert "updating key ci of project shop failed: the server answered 404 key_not_found" in caught.value.message
-    assert "somebody deleted the key meanwhile" in caught.value.hint
+    assert "updating key ci of project shop failed: project shop has no such key any more" in caught.value.message
+    assert "somebody deleted it meanwhile" in caught.value.hint
     assert bench.between.methods() == ["PUT", "GET"]
 
 

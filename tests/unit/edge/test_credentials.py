@@ -45,8 +45,8 @@ def _from_env(text: str, *, organization: str | None = None) -> Credential:
         (f"standard_{HEX}", "project_key"),
         (HEX, "project_key"),
         ("abc", "project_key"),
-        ("ephemeral_eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "project_key"),
-        ("dynamic_eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "project_key"),
+        ("ephemeral_eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "ephemeral_key"),
+        ("dynamic_eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "ephemeral_key"),
         (SESSION, "session"),
     ],
 )
