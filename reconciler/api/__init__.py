@@ -13,18 +13,20 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler.api.logins import Login, Logins
+from reconciler.api.doctoring import examine
+from reconciler.api.logins import Login
 from reconciler.api.reading import Validation, read_manifest, read_manifests, validate
-from reconciler.api.wiring import Servers, Wiring
+from reconciler.api.wiring import wired
 from reconciler.app import ephemeral, planning
 from reconciler.app.apply import EnvironmentApply, Progress, preflight
 from reconciler.app.bootstrap import Bootstrap
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, Site
+from reconciler.core.checkup import Checkup
 from reconciler.core.command_environment import command_environment, credential_variables
 from reconciler.core.ephemeral import Asked, EphemeralKey
 from reconciler.core.first_key import FirstKey, Made
@@ -34,7 +36,6 @@ from reconciler.core.manifest import Manifest
 from reconciler.core.manifests import chosen
 from reconciler.core.outcome import Outcome
 from reconciler.core.own_files import FOLDER
-from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock
 from reconciler.edge.journal import RunJournal
 from reconciler.edge.key_file import KeyFile
@@ -46,6 +47,7 @@ from reconciler.ports import Clock, SecretSink, Sinks
 __all__ = [
     "Allowances",
     "Asked",
+    "Checkup",
     "EphemeralKey",
     "FirstKey",
     "KeyFile",
@@ -60,6 +62,7 @@ __all__ = [
     "command_environment",
     "connect",
     "credential_variables",
+    "examine",
     "read_manifest",
     "read_manifests",
     "refuse",
@@ -168,19 +171,10 @@ async def connect(  # noqa: PLR0913 - what a run is made of
 
     An environment that several manifests have is connected for each of them.
     """
-    variables = Variables(variables)
     clock, entropy = clock or SystemClock(), entropy or random.SystemRandom()
     stop = asyncio.Event()
-    async with AsyncExitStack() as stack:
-        wiring = Wiring(
-            servers=Servers(stack=stack, parallelism=parallelism),
-            catalogue=shipped_catalogue(),
-            variables=variables,
-            clock=clock,
-            entropy=entropy,
-            stop=stop,
-            logins=Logins(stack=stack, login=login, clock=clock) if login else None,
-        )
+    made = wired(variables, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop, login=login)
+    async with made as wiring:
         several = (manifests,) if isinstance(manifests, Manifest) else tuple(manifests)
         sites = await wiring.sites(chosen(several, environments))
         yield Reconciler(sites=sites, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop)

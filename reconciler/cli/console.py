@@ -31,6 +31,15 @@ def color(stream: TextIO, *, no_color: bool) -> bool:
     return stream.isatty() and not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def can_write(stream: TextIO, text: str) -> bool:
+    """Whether the encoding of a stream has these characters."""
+    try:
+        text.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def fitted(text: str, stream: TextIO) -> str:
     """Each line folded to the terminal where a stream is one; elsewhere as it is, for editors and grep."""
     if not stream.isatty():

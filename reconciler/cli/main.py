@@ -15,6 +15,7 @@ import click
 from reconciler.cli import console
 from reconciler.cli.apply import apply, destroy
 from reconciler.cli.bootstrap import bootstrap
+from reconciler.cli.doctor import doctor
 from reconciler.cli.emulator import emulator
 from reconciler.cli.exec import exec_
 from reconciler.cli.init import init
@@ -55,7 +56,7 @@ def cli() -> None:
     """
 
 
-for command in (init, bootstrap, validate, plan, apply, destroy, exec_, scopes, schema, emulator):
+for command in (init, bootstrap, doctor, validate, plan, apply, destroy, exec_, scopes, schema, emulator):
     cli.add_command(command)
 
 

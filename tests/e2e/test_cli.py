@@ -19,7 +19,19 @@ from tests.repository import ROOT, project
 from tests.support.command import MANIFEST, Command, Ended, in_folder
 
 REALM = Realm(owner="shop", environment="local", project="p1")
-COMMANDS = ("init", "bootstrap", "validate", "plan", "apply", "destroy", "exec", "scopes", "schema", "emulator")
+COMMANDS = (
+    "init",
+    "bootstrap",
+    "doctor",
+    "validate",
+    "plan",
+    "apply",
+    "destroy",
+    "exec",
+    "scopes",
+    "schema",
+    "emulator",
+)
 
 
 @pytest.fixture
