@@ -78,7 +78,9 @@ def _server(found: Connection, folder: Path) -> object:
 
 def _unconnected(environment: str, endpoint: str, project: str, error: ReconcilerError) -> EnvironmentCheckup:
     if isinstance(error, ManifestError):
-        checks = tuple(failed("manifest", problem.message, problem.hint) for problem in error.problems)
+        checks = tuple(
+            failed("manifest", f"{problem.position}: {problem.message}", problem.hint) for problem in error.problems
+        )
     else:
         checks = (failed("reachable", error.message, error.hint),)
     return EnvironmentCheckup(environment=environment, endpoint=endpoint, project=project, checks=checks)

@@ -112,12 +112,12 @@ def _caught(make: Callable[[], _T]) -> _T | ReconcilerError:
         return error
 
 
-def _elsewhere(patient: Patient, places: Iterable[tuple[Patient, Observed]]) -> Mapping[str, str]:
-    """Ids in other projects of the same server, in lower case, and whose they are."""
+def _elsewhere(patient: Patient, places: Iterable[tuple[Patient, Observed]]) -> Mapping[str, str] | None:
+    """Ids in other projects of the same server, in lower case, and whose they are; None where none was seen."""
     project = patient.site.empty.connection.project
-    return {
-        key.id.lower(): other.project
+    others = [
+        (other.project, other.seen)
         for each, other in places
         if each.server == patient.server and other.project != project and other.seen
-        for key in other.seen.keys
-    }
+    ]
+    return {key.id.lower(): whose for whose, live in others for key in live.keys} if others else None

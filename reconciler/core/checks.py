@@ -13,7 +13,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.keys import MAX_KEYS
 from reconciler.core.observed import Observed
 from reconciler.core.plan import Delete
-from reconciler.errors import ReconcilerError, Unreachable, Untrusted
+from reconciler.errors import ManifestError, ReconcilerError, Unreachable, Untrusted
 
 SKEW = timedelta(seconds=30)
 """Of two clocks that nobody would call the same. A Date header has whole seconds, and an answer takes its time."""
@@ -121,26 +121,28 @@ def _secrets(seen: Observed) -> Check:
 def _ids(seen: Observed) -> Check:
     if not isinstance(seen.desired, Desired) or seen.seen is None:
         return unknown("ids", NOT_LISTED if seen.seen is None else "the manifest could not be resolved")
+    if seen.elsewhere is None:
+        return unknown("ids", "no other project of this server was looked at, and none shows its ids to this one")
     here = {key.id.lower() for key in seen.seen.keys}
     wanted = {*(change.key_id for change in seen.to_create), *(key.adopts for key in seen.desired.keys if key.adopts)}
-    taken = [(key_id, seen.elsewhere[key_id.lower()]) for key_id in sorted(wanted) if key_id.lower() in seen.elsewhere]
-    if taken := [(key_id, project) for key_id, project in taken if key_id.lower() not in here]:
-        told = ", ".join(f"{key_id} in {project}" for key_id, project in taken)
+    taken = sorted(each for each in wanted if each.lower() in seen.elsewhere.keys() - here)
+    if taken:
+        told = ", ".join(f"{key_id} in {seen.elsewhere[key_id.lower()]}" for key_id in taken)
         return failed(
             "ids",
             f"ids are unique on a whole server, and another project has: {told}",
             "rename the key or correct its `id`; or change the manifest's owner",
         )
-    if not seen.elsewhere:
-        return unknown("ids", "no other project of this server was looked at, and none shows its ids to this one")
     return fine("ids", "none is taken in the other projects of this server that were looked at")
 
 
 def _manifest(seen: Observed) -> Check:
     for part in (seen.desired, seen.plan):
+        if isinstance(part, ManifestError):
+            told = "; ".join(f"{problem.position}: {problem.message}" for problem in part.problems)
+            return failed("manifest", told, next((each.hint for each in part.problems if each.hint), "correct it"))
         if isinstance(part, ReconcilerError):
-            told = "; ".join(str(problem.message) for problem in getattr(part, "problems", ())) or part.message
-            return failed("manifest", told, part.hint or "`reconciler plan` says where")
+            return failed("manifest", part.message, part.hint)
     if not isinstance(seen.desired, Desired) or seen.plan is None:
         return unknown("manifest", "what it means for this server was not worked out")
     count = len(seen.changes)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from reconciler.core.checkup import Check, failed, fine, unknown, warning
 from reconciler.core.credential import KINDS, CredentialInUse
 from reconciler.core.observed import Observed
+from reconciler.core.plan import EnvironmentPlan
 from reconciler.core.quoting import quoted
 from reconciler.core.times import show_instant
 from reconciler.errors import ReconcilerError
@@ -58,12 +59,11 @@ def writes(seen: Observed) -> Check:
 
 def creates(seen: Observed) -> Check:
     """Whether it may create keys; a failure only where some are to be created."""
-    count = len(seen.to_create)
     match seen.creates:
         case True:
             return fine("may create", "it may create keys: the server said so")
         case False:
-            return _denied(count, "it may not create keys: the server said so")
+            return _denied(seen, "it may not create keys: the server said so")
         case ReconcilerError(message=message, hint=hint):
             return unknown("may create", message, hint)
         case None:
@@ -74,17 +74,19 @@ def creates(seen: Observed) -> Check:
     if not credential.is_of_project:
         return fine("may create", f"{_a(KINDS[credential.kind])} may create keys where it may write them")
     if seen.facts.project_keys_create is False:
-        return _denied(count, f"no {KINDS[credential.kind]} may create keys on this server")
+        return _denied(seen, f"no {KINDS[credential.kind]} may create keys on this server")
     if seen.facts.project_keys_create:
         return fine("may create", f"{_a(KINDS[credential.kind])} may create keys on this server")
     return unknown("may create", "it depends on the server, which does not say", _PROBES)
 
 
-def _denied(count: int, message: str) -> Check:
+def _denied(seen: Observed, message: str) -> Check:
     hint = "give an organization key (Cloud) or a console session where keys are to be created"
-    if not count:
-        return warning("may create", f"{message}; none is to be created now", hint)
-    return failed("may create", f"{message}, and {keys_are(count)} to be created", hint)
+    if seen.to_create:
+        return failed("may create", f"{message}, and {keys_are(len(seen.to_create))} to be created", hint)
+    if isinstance(seen.plan, EnvironmentPlan):
+        message += "; none is to be created now"
+    return warning("may create", message, hint)
 
 
 def own_key(seen: Observed) -> Check:
@@ -100,7 +102,7 @@ def own_key(seen: Observed) -> Check:
         return fine("own key", "an ephemeral key is in no list")
     if seen.own is not None:
         return fine("own key", f"{seen.own.id} ({quoted(seen.own.name)}), which no apply ends or narrows")
-    hint = "write its id into the manifest: `credential: {…, id: ID}`"
+    hint = "write its id into the manifest: `credential: {env: NAME, id: ID}`"
     if not live.own:
         return warning("own key", "none of the keys that are listed is known to be it", hint)
     count = f"any of {len(live.own)}" if len(live.own) > 1 else "the one"
@@ -112,27 +114,20 @@ def ends(seen: Observed) -> Check:
     """When it ends; `SOON` is time for a warning."""
     credential = seen.in_use
     if credential is None:
-        return (
-            unknown("credential ends", "there is none")
-            if seen.credential
-            else fine("credential ends", "none is needed")
-        )
+        return _without("credential ends", seen)
     own = seen.own.expire if seen.own else None
-    ends = [end for end in (credential.declared_end, credential.end, own) if end is not None]
-    if not ends:
-        if seen.own is not None:
-            return fine("credential ends", "never")
-        return unknown(
-            "credential ends", "neither the server nor the manifest says", "`credential: {…, expires: TIME}` may say it"
-        )
-    now = seen.seen.now if seen.seen else seen.here
-    end = min(ends)
+    told_ends = [each for each in (credential.declared_end, credential.end, own) if each is not None]
+    if not told_ends and seen.own is not None:
+        return fine("credential ends", "never")
+    if not told_ends:
+        hint = "`credential: {env: NAME, expires: TIME}` may say it"
+        return unknown("credential ends", "neither the server nor the manifest says", hint)
+    end, now = min(told_ends), seen.seen.now if seen.seen else seen.here
     if now is not None and end <= now:
         return failed("credential ends", f"it ended at {show_instant(end)}", "hand out another one")
     if now is not None and end - now <= SOON and credential.kind != "ephemeral_key":
-        return warning(
-            "credential ends", f"at {show_instant(end)}, within {SOON.days} days", "hand out another one soon"
-        )
+        told = f"at {show_instant(end)}, within {SOON.days} days"
+        return warning("credential ends", told, "hand out the next one")
     return fine("credential ends", f"at {show_instant(end)}")
 
 

@@ -5,7 +5,7 @@ was no way to look.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.core.credential import CredentialInUse
@@ -25,7 +25,8 @@ class Observed:
         plan: made as if no sink could be read.
         writes: whether the credential may write keys, None where nobody asked.
         creates: whether it may create keys, None where nobody asked.
-        elsewhere: ids of the keys of other environments on this server, in lower case, and their projects.
+        elsewhere: ids of the keys of other projects on this server, in lower case, and whose they are; None where no
+            other project was seen.
     """
 
     environment: str
@@ -39,7 +40,7 @@ class Observed:
     plan: EnvironmentPlan | ReconcilerError | None = None
     writes: bool | ReconcilerError | None = None
     creates: bool | ReconcilerError | None = None
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] | None = None
 
     @property
     def in_use(self) -> CredentialInUse | None:
