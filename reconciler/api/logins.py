@@ -12,6 +12,7 @@ from reconciler.core.desired import Connection
 from reconciler.core.secret import Secret
 from reconciler.edge.appwrite import Console
 from reconciler.edge.credentials import Credential
+from reconciler.errors import ReconcilerError
 from reconciler.ports import Clock
 
 if TYPE_CHECKING:
@@ -32,12 +33,14 @@ class Login:
 
 @dataclass(kw_only=True, eq=False)
 class Logins:
-    """The sessions of a run by endpoint; each is ended with `stack`, however that ends."""
+    """The sessions of a run by endpoint; each is ended with `stack`, however that ends. A server that refused once is
+    not asked again.
+    """
 
     stack: AsyncExitStack
     login: Login
     clock: Clock
-    _sessions: dict[str, Credential] = field(default_factory=dict, init=False, repr=False)
+    _sessions: dict[str, Credential | ReconcilerError] = field(default_factory=dict, init=False, repr=False)
 
     async def session(self, found: Connection, http: httpx.AsyncClient, limiter: asyncio.Semaphore) -> Credential:
         """The session at the server of an environment; `http` is open for longer than this. Raises CredentialError and
@@ -47,11 +50,29 @@ class Logins:
             console = Console(
                 http=http, label=found.environment, email=self.login.email, clock=self.clock, limiter=limiter
             )
-            made = await console.log_in(self.login.password(found.endpoint))
-            self.stack.push_async_callback(self._end, console, made)
-            self._sessions[found.endpoint] = made
-        return self._sessions[found.endpoint]
+            self._sessions[found.endpoint] = await self._logged_in(console, self.login.password(found.endpoint))
+        made = self._sessions[found.endpoint]
+        if isinstance(made, ReconcilerError):
+            raise made
+        return made
+
+    async def _logged_in(self, console: Console, password: Secret) -> Credential | ReconcilerError:
+        try:
+            made = await console.log_in(password)
+        except ReconcilerError as error:
+            return error
+        self.stack.push_async_callback(self._end, console, made)
+        return made
 
     async def _end(self, console: Console, session: Credential) -> None:
+        """Log out, also where the run is cancelled meanwhile."""
+        ending = asyncio.create_task(self._log_out(console, session))
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            await ending
+            raise
+
+    async def _log_out(self, console: Console, session: Credential) -> None:
         if left := await console.log_out(session):
             self.login.tell(left)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import asyncio
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def tidied_up() -> Iterator[None]:
             ended = True
             loop.call_soon_threadsafe(task.cancel)
 
-    signals = (signal.SIGTERM, signal.SIGHUP)
+    signals = [each for each in _ENDINGS if signal.getsignal(each) is not signal.SIG_IGN]  # such as by nohup
     before = {each: signal.signal(each, end) for each in signals}
     try:
         yield
@@ -76,9 +77,13 @@ def tidied_up() -> Iterator[None]:
 
 @contextmanager
 def plain_ctrl_c() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt at once, also inside asyncio.run, which would wait for the loop."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C raises KeyboardInterrupt at once, also inside asyncio.run, which would wait for the loop; so does what
+    else `tidied_up` listens to.
+    """
+    heard = [each for each in _ENDINGS if signal.getsignal(each) not in {signal.SIG_DFL, signal.SIG_IGN}]
+    before = {each: signal.signal(each, signal.default_int_handler) for each in (signal.SIGINT, *heard)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
