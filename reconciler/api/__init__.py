@@ -36,6 +36,7 @@ from reconciler.core.manifest import Manifest
 from reconciler.core.manifests import chosen
 from reconciler.core.outcome import Outcome
 from reconciler.core.own_files import FOLDER
+from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock
 from reconciler.edge.journal import RunJournal
 from reconciler.edge.key_file import KeyFile
@@ -171,6 +172,7 @@ async def connect(  # noqa: PLR0913 - what a run is made of
 
     An environment that several manifests have is connected for each of them.
     """
+    variables = Variables(variables)
     clock, entropy = clock or SystemClock(), entropy or random.SystemRandom()
     stop = asyncio.Event()
     made = wired(variables, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop, login=login)

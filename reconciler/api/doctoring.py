@@ -16,6 +16,7 @@ from reconciler.core.connecting import connection
 from reconciler.core.desired import Connection
 from reconciler.core.manifest import Manifest
 from reconciler.core.manifests import chosen
+from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock, here
 from reconciler.errors import ManifestError, ReconcilerError
 
@@ -36,6 +37,7 @@ async def examine(
     With `write_probes` each server is also asked to delete a key that does not exist, and to create one whose id is
     taken: it refuses both, and how it does says what the credential may do.
     """
+    variables = Variables(variables)
     choices = chosen(tuple(manifests), environments)
     entropy = random.SystemRandom()
     made = wired(

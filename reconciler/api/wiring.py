@@ -149,7 +149,7 @@ class Wiring:
 
 @asynccontextmanager
 async def wired(
-    variables: Mapping[str, str],
+    variables: Variables,
     *,
     parallelism: int,
     clock: Clock,
@@ -162,7 +162,7 @@ async def wired(
         yield Wiring(
             servers=Servers(stack=stack, parallelism=parallelism),
             catalogue=shipped_catalogue(),
-            variables=Variables(variables),
+            variables=variables,
             clock=clock,
             entropy=entropy,
             stop=stop,
