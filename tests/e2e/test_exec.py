@@ -127,6 +127,21 @@ def test_a_command_with_a_wider_key_may_use_it(server: Server, tmp_path: Path) -
     assert (ended.code, json.loads(ended.out)) == (0, {"total": 0, "keys": []})
 
 
+def test_a_project_key_lends_what_it_does_not_hold_where_the_server_lets_it(
+    server: Server, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    manifest(tmp_path, server)
+    project = _project_in(tmp_path)
+    server.create(project, f"manager-of-{project}", scopes=["keys.write"])
+    key = server.keys_as_owner(project)[f"manager-of-{project}"]
+
+    ended = execute(tmp_path, server, "--like", "ci", "true", CONSOLE=key)
+
+    hardened = "2.6.2" in request.node.name
+    assert ended.code == (125 if hardened else 0)
+    assert ("403" in ended.err) is hardened
+
+
 # --- the environment of the command ---
 
 
