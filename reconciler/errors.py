@@ -7,16 +7,28 @@ nor a response body that does not have the API's error shape.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """The whole text of one file. It may hold a secret: only `formats.excerpts` shows anything of it."""
+
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Position:
-    """A place in a manifest: the file as the user named it, line and column counted from 1."""
+    """A place in a manifest: the file as the user named it, line and column counted from 1.
+
+    `source` is what the file held when it was read, so that whoever shows the place can show its line; None where
+    there is nothing to show.
+    """
 
     file: str
     line: int
     column: int
+    source: Source | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -104,6 +116,17 @@ class GuardError(ReconcilerError):
     """A guard refused; the message names the one flag or field that allows it."""
 
     exit_code = 4
+
+
+def problems_of(error: ReconcilerError) -> tuple[Problem, ...]:
+    """The problems of a manifest among what went wrong; none where it is something else."""
+    match error:
+        case ManifestError(problems=problems):
+            return problems
+        case SeveralErrors(errors=errors):
+            return tuple(problem for each in errors for problem in problems_of(each))
+        case _:
+            return ()
 
 
 def raise_together(errors: Sequence[ReconcilerError]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from reconciler.api.doctoring import examine
 from reconciler.api.logins import Login
+from reconciler.api.plan_files import check_plan_file, read_plan, reread_manifests, save, write_plan
 from reconciler.api.reading import Validation, read_manifest, read_manifests, validate
 from reconciler.api.wiring import wired
 from reconciler.app import ephemeral, planning
@@ -26,6 +27,7 @@ from reconciler.app.apply import EnvironmentApply, Progress, preflight
 from reconciler.app.bootstrap import Bootstrap
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, Site
+from reconciler.app.resuming import resume, with_done
 from reconciler.core.checkup import Checkup
 from reconciler.core.command_environment import command_environment, credential_variables
 from reconciler.core.ephemeral import Asked, EphemeralKey
@@ -36,6 +38,7 @@ from reconciler.core.manifest import Manifest
 from reconciler.core.manifests import chosen
 from reconciler.core.outcome import Outcome
 from reconciler.core.own_files import FOLDER
+from reconciler.core.saved import SavedPlan
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock
 from reconciler.edge.journal import RunJournal
@@ -58,18 +61,24 @@ __all__ = [
     "Outcome",
     "Planned",
     "Reconciler",
+    "SavedPlan",
     "Selection",
     "Validation",
+    "check_plan_file",
     "command_environment",
     "connect",
     "credential_variables",
     "examine",
     "read_manifest",
     "read_manifests",
+    "read_plan",
     "refuse",
+    "reread_manifests",
+    "save",
     "schema",
     "shipped_catalogue",
     "validate",
+    "write_plan",
 ]
 
 PARALLELISM = 10
@@ -93,6 +102,10 @@ class Reconciler:
     async def plan(self, allow: Allowances | None = None, selection: Selection = EVERYTHING) -> Planned:
         """Look at every environment and plan what the selection admits; writes nothing."""
         return await planning.plan(self.sites, self.sinks, allow or Allowances(), selection)
+
+    async def resume(self, saved: SavedPlan) -> Planned:
+        """What is left to do of a saved plan; writes nothing. Raises GuardError where it is stale."""
+        return await resume(self.sites, self.sinks, saved)
 
     async def plan_to_destroy(self) -> Planned:
         """Plan the deletion of every owned key."""
@@ -140,6 +153,7 @@ class Reconciler:
             outcome = Outcome(environments=tuple(await asyncio.gather(*runs)))
             for journal in journals.values():
                 journal.close(success=outcome.complete)
+        outcome = with_done(outcome, planned)
         return replace(outcome, warnings=tuple(warning for each in journals.values() for warning in each.warnings))
 
     @property

@@ -60,6 +60,7 @@ class EnvironmentApply:
         await self._refresh_stale_cache()
         return EnvironmentOutcome(
             environment=self.plan.environment,
+            owner=self.plan.owner,
             results=tuple(self._results[change.key_id] for change in self.plan.changes),
             warnings=tuple(self._warnings),
         )

@@ -86,7 +86,8 @@ class Delivery:
 
     async def deliver(self, change: Deliver, key: LiveKey) -> LiveKey:
         """Bring a live key's secret to its sinks and write its declared fields."""
-        if is_on_probation(key):
+        if is_on_probation(key) and key.expire is not None and key.expire > self.now:
+            # One that is dead no run of ours comes for: it is made again, or was adopted and bears such a name.
             self._mint.require_abandoned(key)
             if change.sinks:
                 return await self._commit(key, change.sinks, change.after, minted=False)

@@ -16,7 +16,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_limit
 from reconciler.core.keys import Listing, Live, ServerFacts, own_ids
-from reconciler.core.plan import EnvironmentPlan, Plan
+from reconciler.core.plan import Change, EnvironmentPlan, Plan
 from reconciler.core.planner import addresses, plan_destroy, plan_environment
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
@@ -50,6 +50,7 @@ class Site:
 class PlannedEnvironment:
     """An environment's plan and what it was made from, which holds secrets and stays in memory.
 
+    `done` are changes of a saved plan that need no doing any more.
     Its repr is short: on Python 3.11 `asyncio.run` makes one of whatever it is about to return.
     """
 
@@ -58,6 +59,7 @@ class PlannedEnvironment:
     live: Live = field(repr=False)
     plan: EnvironmentPlan = field(repr=False)
     refusals: tuple[Refusal, ...]
+    done: tuple[Change, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,17 @@ class Planned:
 
 
 async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances, selection: Selection = EVERYTHING) -> Planned:
-    """Plan every site; where several fail, all failures are told at once."""
+    """Plan every site; where several fail, all failures are told at once.
+
+    Raises UsageError for a glob of the selection that matches no key.
+    """
+    planned = await plan_anew(sites, sinks, allow, selection)
+    _check_selection(planned.environments, selection)
+    return planned
+
+
+async def plan_anew(sites: Sequence[Site], sinks: Sinks, allow: Allowances, selection: Selection) -> Planned:
+    """Plan every site; what a glob of the selection was about may be gone since it was chosen."""
     look = _Looks()
 
     async def one(site: Site) -> PlannedEnvironment:
@@ -95,7 +107,6 @@ async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances, selection
     problems = tuple(shared_sinks(each.desired for each in environments))
     if problems:
         raise ManifestError(problems)
-    _check_selection(environments, selection)
     return Planned(environments=environments)
 
 

@@ -13,18 +13,19 @@ import click
 from reconciler.cli import console, options
 from reconciler.cli import login as logins
 from reconciler.cli.interrupt import interruptible, plain_ctrl_c
-from reconciler.cli.plan import render
+from reconciler.cli.plan import annotate, render
 from reconciler.cli.progress import progress
 from reconciler.cli.waiting import patiently
 from reconciler.errors import GuardError, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.api import Login, Reconciler
+    from reconciler.api import Login, Manifest, Reconciler
     from reconciler.app.planning import Planned
     from reconciler.core.outcome import Outcome, Result
 
 
 @click.command(cls=options.EachOnce)
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
 @options.files
 @options.environments
 @options.selection
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 @options.login
 @options.no_color
 @options.verbose
+@click.pass_context
 def apply(
+    ctx: click.Context,
+    plan_file: Path | None,
     files: tuple[Path, ...],
     environments: tuple[str, ...],
     targets: tuple[str, ...],
@@ -52,11 +56,21 @@ def apply(
     """Make the live keys as declared, and deliver new secrets.
 
     Shows the plan on stderr and asks first. Exits 3 where something is left to do: run it again.
+
+    With PLAN, a file that plan --out wrote, does what is left to do of exactly that, and does not ask. Exits 4 where
+    the plan cannot be kept any more.
     """
     import asyncio
 
     from reconciler import api
 
+    if plan_file is not None:
+        options.refuse_with_plan(ctx)
+        given = files if options.is_given(ctx, "files") else ()
+        account = logins.login(login)
+        made = _saved(plan_file, given, parallelism, account=account, no_color=no_color, verbose=verbose)
+        outcome = asyncio.run(made)
+        _finish(outcome, output_format, no_color=no_color)
     allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
     selection = api.Selection(targets=targets, excludes=excludes)
     ask = None if auto_approve else _Question("Apply these changes?", "yes")
@@ -67,7 +81,20 @@ def apply(
         no_color=no_color,
         verbose=verbose,
     )
-    _finish(asyncio.run(run.on(files, environments, parallelism)), output_format, no_color=no_color)
+    outcome = asyncio.run(run.on(api.read_manifests(files), environments, parallelism))
+    _finish(outcome, output_format, no_color=no_color)
+
+
+async def _saved(
+    plan_file: Path, files: tuple[Path, ...], parallelism: int, *, account: Login | None, no_color: bool, verbose: bool
+) -> Outcome | None:
+    """Apply a saved plan, which says itself what it is about and what it allows."""
+    from reconciler import api
+
+    saved = api.read_plan(plan_file)
+    manifests = api.reread_manifests(saved, files)
+    run = _Run(lambda reconciler: reconciler.resume(saved), None, login=account, no_color=no_color, verbose=verbose)
+    return await run.on(manifests, saved.environments, parallelism)
 
 
 @click.command(cls=options.EachOnce)
@@ -93,10 +120,13 @@ def destroy(
     """
     import asyncio
 
+    from reconciler import api
+
     ask = None if auto_approve else _Question("Delete these keys? Their secrets stop working at once.", environment)
     account = logins.login(login)
     run = _Run(lambda reconciler: reconciler.plan_to_destroy(), ask, login=account, no_color=no_color, verbose=False)
-    _finish(asyncio.run(run.on(files, (environment,), parallelism)), output_format, no_color=no_color)
+    outcome = asyncio.run(run.on(api.read_manifests(files), (environment,), parallelism))
+    _finish(outcome, output_format, no_color=no_color)
 
 
 class _Question:
@@ -138,10 +168,11 @@ class _Run:
         self._color = console.color(sys.stderr, no_color=no_color)
         self._verbose = verbose
 
-    async def on(self, files: tuple[Path, ...], environments: tuple[str, ...], parallelism: int) -> Outcome | None:
+    async def on(
+        self, manifests: tuple[Manifest, ...], environments: tuple[str, ...], parallelism: int
+    ) -> Outcome | None:
         from reconciler import api
 
-        manifests = api.read_manifests(files)
         connected = api.connect(
             manifests, environments, variables=os.environ, parallelism=parallelism, login=self._login
         )
@@ -154,6 +185,7 @@ class _Run:
 
         planned = await self._plan(reconciler)
         console.note(render(planned, "text", color=self._color, verbose=self._verbose))
+        annotate(planned)
         api.refuse(planned)
         if planned.plan.changes and self._question is not None:
             if not self._question.ask():

@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
 import click
 
-from reconciler.errors import ManifestError, ReconcilerError, SeveralErrors, UsageError
+from reconciler.errors import ManifestError, Problem, ReconcilerError, SeveralErrors, UsageError
 
 _LABEL = re.compile(r"( *(?:(?:error|hint|warning): )?)(.*)")
 
@@ -89,6 +91,35 @@ def discard_unwritten() -> None:
             os.close(null)
 
 
+def problems_text(problems: Iterable[Problem], stream: TextIO) -> str:
+    """Problems with the lines that they are about, as a stream takes them."""
+    from reconciler.formats import problems as formats
+
+    return formats.problems_text(problems, width=width() if stream.isatty() else None)
+
+
+def annotate(problems: Iterable[Problem] = (), warnings: Iterable[str] = ()) -> None:
+    """Under GitHub Actions, tell problems and warnings once more to its runner, beside the lines that they are about.
+
+    On stderr, which the runner reads as it reads stdout, so that a result stays a result.
+    """
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    from reconciler.formats.annotations import problem_annotations, warning_annotations
+
+    commands = problem_annotations(problems, _in_checkout) + warning_annotations(warnings, _in_checkout)
+    if commands:
+        note(commands.removesuffix("\n"))
+
+
+def _in_checkout(file: str) -> str:
+    """The file as seen from the checkout, whose paths annotations need; as named where it lies elsewhere."""
+    checkout = os.environ.get("GITHUB_WORKSPACE")
+    whole = Path(file).absolute()
+    inside = checkout and whole.is_relative_to(checkout)
+    return whole.relative_to(checkout).as_posix() if checkout and inside else file
+
+
 def show_error(error: ReconcilerError) -> None:
     """Write an error to stderr: what is wrong, and below it what to do."""
     match error:
@@ -96,9 +127,9 @@ def show_error(error: ReconcilerError) -> None:
             for each in errors:
                 show_error(each)
         case ManifestError(problems=problems):
-            for problem in problems:
-                note(fitted(str(problem), sys.stderr))
+            note(problems_text(problems, sys.stderr).removesuffix("\n"))
             note(f"{error.message}.")
+            annotate(problems)
         case _:
             note(fitted(f"error: {error.message}", sys.stderr))
             if error.hint:

@@ -39,7 +39,7 @@ Exit codes:
   1  error: in the command, the manifest, a credential or a server
   2  changes are pending (plan --detailed-exitcode only)
   3  apply is incomplete: run it again
-  4  refused by a guard: nothing was changed
+  4  refused by a guard, or a saved plan that does not hold: nothing was changed
 """
 
 

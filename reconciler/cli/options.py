@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from reconciler.errors import UsageError
+from reconciler.cli import console
+from reconciler.errors import Problem, ReconcilerError, UsageError, problems_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class EachOnce(click.Command):
-    """A command that refuses a second value for what takes one; click would drop the first without a word."""
+    """A command that refuses a second value for what takes one; click would drop the first without a word.
+
+    Where JSON or Markdown was asked for and the manifest is invalid, its problems are the result, in that format.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command's own arguments; raises UsageError."""
@@ -27,6 +32,29 @@ class EachOnce(click.Command):
                     hint=f"give {param.opts[-1]} once, and run reconciler once for each value",
                 )
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error goes on to whoever ends the program."""
+        try:
+            return super().invoke(ctx)
+        except ReconcilerError as error:
+            wanted = ctx.params.get("output_format", "text")
+            if wanted != "text" and (problems := problems_of(error)):
+                console.result(render_problems(problems, wanted))
+            raise
+
+
+def render_problems(problems: tuple[Problem, ...], output_format: str, warnings: tuple[str, ...] = ()) -> str:
+    """The problems of a manifest in a format, as stdout takes it."""
+    if output_format == "json":
+        from reconciler.formats.data import problems_json
+
+        return problems_json(problems, warnings)
+    if output_format == "markdown":
+        from reconciler.formats.markdown import problems_markdown
+
+        return problems_markdown(problems)
+    return console.problems_text(problems, sys.stdout)
 
 
 file = click.option(
@@ -116,3 +144,27 @@ def allowances(command: _F) -> _F:
 def names(given: tuple[str, ...]) -> frozenset[str]:
     """The names in a repeatable option that takes several, with commas between them."""
     return frozenset(name for each in given for part in each.split(",") if (name := part.strip()))
+
+
+_FIXED_BY_PLAN = {
+    "environments": "-e",
+    "targets": "--target",
+    "excludes": "--exclude",
+    "allow_deletes": "--allow-deletes",
+    "allow_in_use": "--allow-in-use",
+}
+
+
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Whether the user gave an option, and it does not have its default."""
+    return ctx.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+
+
+def refuse_with_plan(ctx: click.Context) -> None:
+    """Raise UsageError for an option that says again what a saved plan has fixed."""
+    given = [option for name, option in _FIXED_BY_PLAN.items() if is_given(ctx, name)]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} cannot be given with a saved plan, which fixes that",
+            hint="leave it out, or make another plan with it: reconciler plan --out FILE",
+        )

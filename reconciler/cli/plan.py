@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 @options.login
 @options.no_color
 @options.verbose
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Save the plan as JSON too, for apply FILE; it holds no secret.",
+)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 where changes are pending.")
 @click.pass_context
 def plan(
@@ -42,6 +48,7 @@ def plan(
     login: str | None,
     no_color: bool,
     verbose: bool,
+    out: Path | None,
     detailed_exitcode: bool,
 ) -> None:
     """Show what apply would do, and why.
@@ -52,31 +59,45 @@ def plan(
 
     from reconciler import api
 
+    allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
+    selection = api.Selection(targets=targets, excludes=excludes)
+    if out is not None:
+        api.check_plan_file(out)
+    manifests = api.read_manifests(files)
     account = logins.login(login)
 
     async def make() -> Planned:
-        manifests = api.read_manifests(files)
         connected = api.connect(manifests, environments, variables=os.environ, parallelism=parallelism, login=account)
         with logins.ended_with(account):
             async with connected as reconciler:
                 with patiently("gives up"):
-                    allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
-                    return await reconciler.plan(allow, api.Selection(targets=targets, excludes=excludes))
+                    return await reconciler.plan(allow, selection)
 
     planned = asyncio.run(make())
+    shown = ""
+    if out is not None or output_format == "json":
+        saved = api.save(manifests, planned, allow, selection)
+        if out is not None:
+            api.write_plan(out, saved)
+        if output_format == "json":
+            from reconciler.formats.plan_file import dumps
+
+            shown = dumps(saved)
     colored = console.color(sys.stdout, no_color=no_color)
-    console.result(render(planned, output_format, color=colored, verbose=verbose))
+    console.result(shown or render(planned, output_format, color=colored, verbose=verbose))
+    annotate(planned)
     if planned.refusals:
         ctx.exit(4)
     ctx.exit(2 if detailed_exitcode and planned.plan.changes else 0)
 
 
-def render(planned: Planned, output_format: str, *, color: bool, verbose: bool) -> str:
-    """A plan and its refusals in a format."""
-    if output_format == "json":
-        from reconciler.formats.data import plan_json
+def annotate(planned: Planned) -> None:
+    """Tell GitHub Actions what a plan warns of in the manifest."""
+    console.annotate(warnings=[warning for each in planned.plan.environments for warning in each.warnings])
 
-        return plan_json(planned.plan, planned.refusals)
+
+def render(planned: Planned, output_format: str, *, color: bool, verbose: bool) -> str:
+    """A plan and its refusals, for people."""
     if output_format == "markdown":
         from reconciler.formats.markdown import plan_markdown
 

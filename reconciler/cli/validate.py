@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import console, options
-from reconciler.errors import ManifestError, Problem
+from reconciler.errors import ManifestError
 
 if TYPE_CHECKING:
     from reconciler.api.reading import Checked, Validation
@@ -33,12 +33,16 @@ def validate(ctx: click.Context, files: tuple[Path, ...], environments: tuple[st
     try:
         validation = api.validate(files, environments, os.environ)
     except ManifestError as error:
-        console.result(_problems(error.problems, output_format))
+        console.result(options.render_problems(error.problems, output_format))
+        console.annotate(error.problems)
         ctx.exit(1)
     for warning in validation.warnings:
         console.note(console.fitted(f"warning: {warning}", sys.stderr))
+    console.annotate(warnings=validation.warnings)
     told = "".join(f"{line}\n" for line in _checked(validation))
-    console.result(told if output_format == "text" else _problems((), output_format))
+    if output_format != "text":
+        told = options.render_problems((), output_format, validation.warnings)
+    console.result(told)
 
 
 def _checked(validation: Validation) -> Iterator[str]:
@@ -51,15 +55,3 @@ def _checked(validation: Validation) -> Iterator[str]:
     for manifest in dict.fromkeys(checked.manifest for checked in validation.environments):
         environments = [one(checked) for checked in validation.environments if checked.manifest == manifest]
         yield f"{manifest} is valid: {', '.join(environments)}."
-
-
-def _problems(problems: tuple[Problem, ...], output_format: str) -> str:
-    if output_format == "json":
-        from reconciler.formats.data import problems_json
-
-        return problems_json(problems)
-    if output_format == "markdown":
-        from reconciler.formats.markdown import problems_markdown
-
-        return problems_markdown(problems)
-    return console.fitted("".join(f"{problem}\n" for problem in problems), sys.stdout)

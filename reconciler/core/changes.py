@@ -26,12 +26,17 @@ def is_past(key: DesiredKey, now: datetime) -> bool:
     return expire is not None and expire <= now
 
 
+def is_unfinished(key: DesiredKey, match: LiveKey) -> bool:
+    """Whether a run made the live key and did not commit it; an adopted one is whoever made it's, whatever its name."""
+    return not key.adopts and is_on_probation(match)
+
+
 def is_lost(key: DesiredKey, match: LiveKey, now: datetime) -> bool:
     """Whether a run made the key and nobody can deliver it any more.
 
     It is made again under the next generation's id: a deletion that comes late then hits nobody.
     """
-    return is_on_probation(match) and bool(key.sinks) and not can_be_delivered(match, now)
+    return is_unfinished(key, match) and bool(key.sinks) and not can_be_delivered(match, now)
 
 
 def create(desired: Desired, key: DesiredKey, live: Live, held: Held, leftover: str | None = None) -> Create:
@@ -62,7 +67,7 @@ def _new_id(desired: Desired, key: DesiredKey, leftover: str | None) -> str:
 def reconcile(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Update | Deliver | Unchanged:
     """What makes a live key as declared."""
     before, after = match.state, _wanted(key, match)
-    on_probation = is_on_probation(match)
+    on_probation = is_unfinished(key, match)
     sinks = key.sinks if on_probation else _lacking(key.sinks, match, after, live.now, held)
     if not sinks and before == after:
         return Unchanged(address=key.address, key_id=match.id, state=before)

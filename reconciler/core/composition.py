@@ -85,19 +85,25 @@ def compose(document: Document, environment: str, broken: Collection[Path]) -> C
         layers: list[Layer] = [
             (at, fields) for at, fields in zip(places, written, strict=True) if isinstance(fields, dict)
         ]
-        if all(fields.get("scopes") is None for _, fields in layers):
-            problems.append(_no_scopes(document, layers[-1][0]))
+        counting, replaced = _scope_lists(layers)
+        if counting:
+            keys.append(_declared(name, layers, counting, replaced, positions[name]))
         else:
-            keys.append(_declared(name, layers, positions[name]))
+            problems.append(_no_scopes(document, layers[-1][0]))
     problems += meetings(document, environment, keys)
     return Composition(keys=tuple(keys), problems=tuple(problems))
 
 
-def _declared(name: str, layers: list[Layer], position: Position) -> DeclaredKey:
+def _declared(
+    name: str,
+    layers: list[Layer],
+    scopes: tuple[ScopeList, ...],
+    replaced_scopes: tuple[ScopeList, ...],
+    position: Position,
+) -> DeclaredKey:
     fields: dict[str, Any] = {}
     for _, written in layers:
         fields = merge(fields, written)
-    scopes, replaced_scopes = _scope_lists(layers)
     deliver = [(at, written["deliver"]) for at, written in layers if "deliver" in written]
     return DeclaredKey(
         name=name,
@@ -118,16 +124,17 @@ def _declared(name: str, layers: list[Layer], position: Position) -> DeclaredKey
 
 
 def _scope_lists(layers: list[Layer]) -> tuple[tuple[ScopeList, ...], tuple[ScopeList, ...]]:
-    """The lists that count, and those that an absolute list or null in a higher layer replaced."""
+    """The lists that count, none where null took the last one away, and those that the last absolute list replaced."""
     counting: tuple[ScopeList, ...] = ()
     replaced: tuple[ScopeList, ...] = ()
     for at, written in layers:
         if "scopes" not in written:
             continue
-        entries = tuple(written["scopes"] or ())
-        if not is_relative(entries):
+        entries = written["scopes"]
+        if entries is None or not is_relative(entries):
             replaced, counting = counting or replaced, ()
-        counting += (ScopeList(entries=entries, at=(*at, "scopes")),)
+        if entries is not None:
+            counting += (ScopeList(entries=tuple(entries), at=(*at, "scopes")),)
     return counting, replaced
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, assert_never
 
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.ids import Realm
-from reconciler.core.times import to_milliseconds
+from reconciler.core.times import format_instant, show_duration, to_milliseconds
 from reconciler.errors import Position
 
 
@@ -51,6 +52,19 @@ def expires(expiry: Expiry, created: datetime) -> datetime | None:
             return instant
         case After(span):
             return to_milliseconds(created + span)
+
+
+def show_expiry(expiry: Expiry) -> str:
+    """The text that `parse_expiry` reads back as the same: `never`, an instant or a duration."""
+    match expiry:
+        case Never():
+            return "never"
+        case At(instant):
+            return format_instant(instant)
+        case After(span):
+            return show_duration(span)
+        case _:
+            assert_never(expiry)
 
 
 def settled(expiry: Expiry, created: datetime, expire: datetime | None) -> datetime | None:
@@ -127,7 +141,8 @@ class DesiredKey:
 class Desired:
     """Everything that one environment of a manifest wants; `keys` sorted by address.
 
-    `former` is the realm under the name that the environment had before a rename. `absent` are ids of keys to delete,
+    `names` gives the name in the manifest for each slug, present or former, that is declared here. `former` is the
+    realm under the name that the environment had before a rename. `absent` are ids of keys to delete,
     `ignore` globs over ids of keys that are hidden, `protect` globs over names of keys. The plan is only about what
     the `selection` admits.
     """
@@ -135,6 +150,7 @@ class Desired:
     realm: Realm
     connection: Connection
     keys: tuple[DesiredKey, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
     former: Realm | None = None
     allow_empty: bool = False
     prune: Prune = "delete"

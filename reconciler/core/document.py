@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
-from reconciler.errors import Position, Problem
+from reconciler.errors import Position, Problem, Source
 
 Path = tuple[str | int, ...]
 """The way to a value: names of fields and indices of items from the root, `()` being the whole document."""
@@ -34,9 +34,10 @@ BLANK = Blank.BLANK
 """What stands for a value that the author left out; the reader has reported it already."""
 
 
-def unpack(place: int, file: str) -> Position:
+def unpack(place: int, file: str, source: Source | None = None) -> Position:
     """The position that a packed place in a file stands for."""
-    return Position(file=file, line=(place >> COLUMN_BITS) + 1, column=(place & _COLUMN_MASK) + 1)
+    line, column = (place >> COLUMN_BITS) + 1, (place & _COLUMN_MASK) + 1
+    return Position(file=file, line=line, column=column, source=source)
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -48,15 +49,18 @@ def mapping(value: Any) -> dict[str, Any]:
 class Document:
     """One YAML document. `data` is never changed after it was read.
 
-    `path` is the file as the user named it. `problems` are those of the YAML itself that reading could go on after.
-    `marks` holds, per container of `data` (by `id`, since `data` keeps them alive), one packed place per item of a
-    list and two per entry of a mapping: of the name and of the value.
+    `path` is the file as the user named it, `digest` the SHA-256 of its bytes in hexadecimal. `problems` are those of
+    the YAML itself that reading could go on after. `marks` holds, per container of `data` (by `id`, since `data` keeps
+    them alive), one packed place per item of a list and two per entry of a mapping: of the name and of the value.
+    `source` is the text that all positions carry.
     """
 
     path: PurePath
     data: Any
+    digest: str = ""
     problems: tuple[Problem, ...] = ()
     marks: Mapping[int, Sequence[int]] = field(default_factory=dict, repr=False)
+    source: Source | None = field(default=None, repr=False)
     _orders: dict[int, dict[str, int]] = field(default_factory=dict, init=False, repr=False)
 
     def position(self, path: Path) -> Position:
@@ -90,7 +94,7 @@ class Document:
         return self._unpack(place)
 
     def _unpack(self, place: int) -> Position:
-        return unpack(place, str(self.path))
+        return unpack(place, str(self.path), self.source)
 
     def _index(self, container: Any, step: str | int) -> int | None:
         if isinstance(container, list) and isinstance(step, int):

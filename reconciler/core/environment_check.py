@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconciler.core.document import Document, Path, mapping
-from reconciler.core.expiry import parse_expiry
+from reconciler.core.expiry import LONGEST, parse_expiry
 from reconciler.core.quoting import quoted
+from reconciler.core.times import parse_duration
 from reconciler.core.wording import describe
 from reconciler.errors import Problem
 
@@ -23,12 +24,23 @@ def check_environments(document: Document, broken: Collection[Path]) -> Iterator
         if isinstance(former, str) and (*path, "renamed_from") not in broken:
             yield from _check_rename(document, path, former, environments, taken.setdefault(former, name))
         yield from _check_credential(document, (*path, "credential", "expires"), fields, broken)
-        if "prune_grace" in fields and fields.get("prune") != "expire":
-            yield Problem(
-                position=document.position((*path, "prune_grace")),
-                message=f"{describe((*path, 'prune_grace'))} means nothing without `prune: expire`",
-                hint="leave it out, or add `prune: expire`",
-            )
+        if "prune_grace" in fields and not {(*path, "prune"), (*path, "prune_grace")} & set(broken):
+            yield from _check_grace(document, (*path, "prune_grace"), fields)
+
+
+def _check_grace(document: Document, path: Path, fields: dict[str, Any]) -> Iterator[Problem]:
+    if fields.get("prune") != "expire":
+        yield Problem(
+            position=document.position(path),
+            message=f"{describe(path)} means nothing without `prune: expire`",
+            hint="leave it out, or add `prune: expire`",
+        )
+    if parse_duration(fields["prune_grace"]) > LONGEST:
+        yield Problem(
+            position=document.value_position(path),
+            message=f"{describe(path)} is more than a hundred years",
+            hint="write `prune: report` to leave the keys as they are",
+        )
 
 
 def _check_credential(

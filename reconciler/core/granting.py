@@ -17,6 +17,18 @@ from reconciler.core.quoting import quoted
 from reconciler.core.scopes import Fault, Grants, Vocabulary
 from reconciler.core.suggest import did_you_mean
 
+Entry = tuple[int, str]
+"""An entry of the n-th list: what one layer may take away, the next cannot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """What a key's lists come to. `from_globs` are in `scopes` only because of a glob."""
+
+    scopes: frozenset[str]
+    from_globs: frozenset[str]
+    faults: Mapping[Entry, Fault]
+
 
 @dataclass(slots=True)
 class _Held:
@@ -24,14 +36,14 @@ class _Held:
 
     named: set[str] = field(default_factory=set)
     globbed: set[str] = field(default_factory=set)
-    faults: dict[str, Fault] = field(default_factory=dict)
+    faults: dict[Entry, Fault] = field(default_factory=dict)
 
-    def add(self, grants: Grants) -> None:
+    def add(self, number: int, grants: Grants) -> None:
         self.named |= grants.scopes - grants.from_globs
         self.globbed |= grants.from_globs
-        self.faults |= grants.faults
+        self.faults |= {(number, entry): fault for entry, fault in grants.faults.items()}
 
-    def take(self, entry: str, members: Iterable[str]) -> set[str]:
+    def take(self, number: int, entry: str, members: Iterable[str]) -> set[str]:
         """The scopes that an entry such as `-@set` takes away; what is not there is its fault."""
         held = self.named | self.globbed
         taken: set[str] = set()
@@ -39,7 +51,7 @@ class _Held:
             matched = {scope for scope in held if scope == member or ("*" in member and first_match([member], scope))}
             if not matched:
                 whose = "" if entry == f"-{member}" else f" with {quoted(member)}"
-                self.faults[entry] = Fault(
+                self.faults[number, entry] = Fault(
                     message=f"{quoted(entry)} takes away{whose} what is not there",
                     hint=did_you_mean(member, held) or "leave it out: no layer beneath grants it",
                 )
@@ -58,26 +70,27 @@ class Granting:
         self._document = document
         self._sets = sets
         self._vocabulary = vocabulary
-        self._grants: dict[tuple[tuple[str, ...], ...], Grants] = {}
+        self._grants: dict[tuple[tuple[str, ...], ...], Granted] = {}
 
-    def grants(self, lists: tuple[ScopeList, ...]) -> Grants:
+    def grants(self, lists: tuple[ScopeList, ...]) -> Granted:
         """What a key's lists come to, the lowest layer first."""
         entries = tuple(each.entries for each in lists)
         if entries not in self._grants:
             self._grants[entries] = self._worked_out(entries)
         return self._grants[entries]
 
-    def _worked_out(self, lists: tuple[tuple[str, ...], ...]) -> Grants:
+    def _worked_out(self, lists: tuple[tuple[str, ...], ...]) -> Granted:
         held = _Held()
-        for entries in lists:
+        for number, entries in enumerate(lists):
             if is_relative(entries):
                 added = [entry[1:] for entry in entries if entry[0] == "+"]
-                held.add(self._vocabulary.grants(self._spelt_out(added)))
-                gone = [held.take(entry, self._spelt_out([entry[1:]])) for entry in entries if entry[0] == "-"]
+                held.add(number, self._vocabulary.grants(self._spelt_out(added)))
+                taken = [entry for entry in entries if entry[0] == "-"]
+                gone = [held.take(number, entry, self._spelt_out([entry[1:]])) for entry in taken]
                 held.remove(set().union(*gone))
             else:
-                held.add(self._vocabulary.grants(self._spelt_out(entries)))
-        return Grants(
+                held.add(number, self._vocabulary.grants(self._spelt_out(entries)))
+        return Granted(
             scopes=frozenset(held.named | held.globbed),
             from_globs=frozenset(held.globbed - held.named),
             faults=held.faults,
@@ -90,16 +103,16 @@ class Granting:
             else:
                 yield entry
 
-    def entries(self, lists: Iterable[ScopeList]) -> Iterator[tuple[str, Path]]:
+    def entries(self, lists: Iterable[ScopeList]) -> Iterator[tuple[Entry, Path]]:
         """Names, globs and what takes away, with their places; a set's members stand where the set is declared."""
-        for each in lists:
+        for number, each in enumerate(lists):
             for index, written in enumerate(each.entries):
                 entry = written.removeprefix("+")
                 if entry.startswith("@"):
                     for position, member in enumerate(self._sets[entry[1:]]):
-                        yield member, ("scope_sets", entry[1:], position)
+                        yield (number, member), ("scope_sets", entry[1:], position)
                 else:
-                    yield entry, (*each.at, index)
+                    yield (number, entry), (*each.at, index)
 
     def deprecations(self, keys: Iterable[tuple[ScopeList, ...]]) -> Iterator[str]:
         """A line per deprecated scope that somebody names, with its first place and its successor."""
@@ -107,7 +120,7 @@ class Granting:
         places: dict[str, Path] = {}
         for lists in keys:
             if self.grants(lists).scopes & successors.keys():
-                for entry, place in self.entries(lists):
+                for (_, entry), place in self.entries(lists):
                     if entry in successors:
                         places.setdefault(entry, place)
         for scope, place in sorted(places.items()):

@@ -13,6 +13,7 @@ from reconciler.core.credential_guards import check_credential
 from reconciler.core.desired import Desired
 from reconciler.core.keys import MAX_KEYS
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Risk, Update
+from reconciler.core.probation import is_on_probation
 from reconciler.core.refusal import Refusal
 from reconciler.core.risks import is_shortened
 from reconciler.core.scopes import SENSITIVE
@@ -35,7 +36,7 @@ def check(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> tuple[R
     """Every guard over the plan of one environment."""
     return (
         *_empty(desired, plan),
-        *_deletes(plan, allow),
+        *_deletes(desired, plan, allow),
         *_sensitive(desired),
         *_in_use(plan, allow),
         *check_destroy(plan),
@@ -72,12 +73,17 @@ def _protected(plan: EnvironmentPlan) -> Iterator[Refusal]:
 
 
 def _takes(change: Change) -> str:
-    """What a change takes from a key that is protected, in words; empty where it takes nothing."""
+    """What a change takes from a key that is protected, in words; empty where it takes nothing.
+
+    Nobody relies on a key that has expired, or that was never committed.
+    """
     match change:
         case Create():
             return ""
-        case Delete():
-            return "be deleted"
+        case Delete(before=before, expired=expired):
+            return "" if expired or is_on_probation(before) else "be deleted"
+        case Deliver(before=before) if is_on_probation(before):
+            return ""
         case (
             Update(before=before, after=after)
             | Deliver(before=before, after=after)
@@ -114,30 +120,34 @@ def _has(change: Change, risk: Risk) -> bool:
 
 
 def _empty(desired: Desired, plan: EnvironmentPlan) -> Iterator[Refusal]:
-    if plan.managed_count and not plan.declared_count and not desired.allow_empty and _ending(plan):
+    ending = _ending(desired, plan)
+    if ending and not plan.declared_count and not desired.allow_empty:
         yield Refusal(
             guard="empty",
             where=plan.environment,
-            message=f"the manifest declares no key here, so every key of its own would go: {_ending(plan)}",
+            message=f"the manifest declares no key here, and its keys would go, all {ending} of them",
             hint="write `allow_empty: true` in the environment if that is meant",
         )
 
 
-def _deletes(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
-    deletes = _ending(plan)
-    too_many = plan.managed_count >= DELETES_FROM and deletes > DELETES_SHARE * plan.managed_count
+def _deletes(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
+    deletes = _ending(desired, plan)
+    too_many = plan.owned_count >= DELETES_FROM and deletes > DELETES_SHARE * plan.owned_count
     if too_many and deletes > allow.deletes:
         yield Refusal(
             guard="deletes",
             where=plan.environment,
-            message=f"{deletes} of this manifest's {plan.managed_count} keys would go, more than {DELETES_SHARE:.0%}",
+            message=f"{deletes} of this manifest's {plan.owned_count} keys would go, more than {DELETES_SHARE:.0%}",
             hint=f"pass --allow-deletes {deletes} if that is meant",
         )
 
 
-def _ending(plan: EnvironmentPlan) -> int:
-    """How many keys the plan ends; one that expired has ended already."""
-    return sum(isinstance(change, Retire) or _is_live_delete(change) for change in plan.changes)
+def _ending(desired: Desired, plan: EnvironmentPlan) -> int:
+    """How many owned keys the plan ends: an expired one has ended already, and `absent` names what is meant."""
+    return sum(
+        (isinstance(change, Retire) or _is_live_delete(change)) and change.key_id not in desired.absent
+        for change in plan.changes
+    )
 
 
 def _is_live_delete(change: Change) -> bool:

@@ -18,8 +18,8 @@ from reconciler.core.wording import describe
 from reconciler.errors import Problem
 
 _SUFFIXES = {
-    probation.SUFFIX: "whose secret is not delivered yet",
-    retiring.SUFFIX: "that are to end",
+    probation.SUFFIX: "keys whose secret is not delivered yet",
+    retiring.SUFFIX: "keys that are to end",
 }
 
 Judge = Callable[[str], Fault | None]
@@ -87,7 +87,7 @@ class LayerCheck:
     def _fault(self, written: str) -> Fault | None:
         entry = written[written[:1] in {"+", "-"} :]
         if not entry.startswith("@"):
-            return self.judge(entry)
+            return None if written.startswith("-") else self.judge(entry)  # taking away is judged by what is there
         if entry[1:] in self.sets:
             return None
         hint = did_you_mean(entry, [f"@{name}" for name in self.sets]) or "declare it under scope_sets"
@@ -105,7 +105,7 @@ class LayerCheck:
                 yield Problem(
                     position=self.document.value_position(path),
                     message=f'{describe(path)} ends in "{suffix}"',
-                    hint=f"reconciler itself marks keys so {meaning}",
+                    hint=f"that is how reconciler itself marks {meaning}",
                 )
 
     def _expire(self, path: Path, text: str) -> Iterator[Problem]:

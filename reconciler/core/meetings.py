@@ -8,6 +8,7 @@ from reconciler.core.declared import DeclaredKey
 from reconciler.core.delivery import bad_variable, filled
 from reconciler.core.desired import SinkSpec
 from reconciler.core.document import Document, Path, mapping
+from reconciler.core.ids import slug
 from reconciler.core.own_files import OwnFiles
 from reconciler.core.quoting import quoted
 from reconciler.core.wording import describe
@@ -52,16 +53,17 @@ def _ids(document: Document, environment: str, keys: Collection[DeclaredKey]) ->
 
 
 def _renames(keys: Collection[DeclaredKey]) -> Iterator[Problem]:
-    names = {key.name for key in keys}
+    declared = {key.slug for key in keys}
     taken: dict[str, str] = {}
     for key in keys:
         if key.renamed_from is None:
             continue
         message, hint = "", "leave renamed_from out"
-        other = taken.setdefault(key.renamed_from, key.name)
+        former = slug(key.renamed_from)
+        other = taken.setdefault(former, key.name)
         if key.adopts:
             message = f"key {quoted(key.name)} has both id and renamed_from, and each names its live key"
-        elif key.renamed_from in names:
+        elif former in declared:
             message = f"key {quoted(key.name)} is renamed from {quoted(key.renamed_from)}, which is still declared"
         elif other != key.name:
             message = f"keys {quoted(other)} and {quoted(key.name)} are both renamed from {quoted(key.renamed_from)}"

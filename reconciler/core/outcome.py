@@ -32,6 +32,7 @@ class EnvironmentOutcome:
     """The results of one environment, in the order of its plan."""
 
     environment: str
+    owner: str
     results: tuple[Result, ...] = field(repr=False)
     warnings: tuple[str, ...] = ()
 

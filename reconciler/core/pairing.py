@@ -51,7 +51,7 @@ def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
             absent.append(key)
         elif desired.ignore and first_match(desired.ignore, key.id) is not None:
             ignored.append(key)
-        elif (mark := _mark(desired, key)) is not None:
+        elif (mark := owned_here(desired, key.id)) is not None:
             current, found = mark
             generations.setdefault(found.slug, []).append(((current, found.generation), key))
         else:
@@ -68,11 +68,11 @@ def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
     )
 
 
-def _mark(desired: Desired, key: LiveKey) -> tuple[bool, OwnedId] | None:
+def owned_here(desired: Desired, key_id: str) -> tuple[bool, OwnedId] | None:
     """What an owned key's id says, and whether it carries the environment's own name and not its former one."""
-    if (found := owned(desired.realm, key.id)) is not None:
+    if (found := owned(desired.realm, key_id)) is not None:
         return True, found
-    if desired.former is not None and (found := owned(desired.former, key.id)) is not None:
+    if desired.former is not None and (found := owned(desired.former, key_id)) is not None:
         return False, found
     return None
 
@@ -85,7 +85,8 @@ def pairing_problems(desired: Desired, pairing: Pairing) -> Iterator[Problem]:
     """What is declared and cannot be, as the live keys are: adopted and not there, or hidden by `ignore`."""
     declared: dict[str, DesiredKey] = {}
     for key in desired.keys:
-        declared[key.slug] = key
+        if not key.adopts:
+            declared[key.slug] = key
         if key.former_slug:
             declared.setdefault(key.former_slug, key)
         if key.adopts and key.adopts not in pairing.adopted:
@@ -96,7 +97,7 @@ def pairing_problems(desired: Desired, pairing: Pairing) -> Iterator[Problem]:
                 hint="correct `id`, or leave it out to have the key made",
             )
     for live in pairing.ignored:
-        mark = _mark(desired, live)
+        mark = owned_here(desired, live.id)
         if mark is not None and mark[1].slug in declared:
             yield ignored_problem(declared[mark[1].slug], live.id)
 

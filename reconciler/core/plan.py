@@ -160,7 +160,7 @@ class EnvironmentPlan:
     """One environment's changes, by address, and the counts that guards judge by.
 
     `live` is a fingerprint of the keys that the plan speaks of, as they were. `protected` are the addresses that
-    `protect` names, `managed_count` the live keys that are owned or named by id.
+    `protect` names, `owned_count` the live keys that carry the manifest's mark, those left out that it names by id.
     """
 
     environment: str
@@ -175,7 +175,7 @@ class EnvironmentPlan:
     ignored: tuple[Unmanaged, ...]
     protected: tuple[str, ...]
     declared_count: int
-    managed_count: int
+    owned_count: int
     live_count: int
     warnings: tuple[str, ...] = ()
 

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from reconciler.core import denials
-from reconciler.core.changes import Held, create, is_lost, is_past, reconcile
+from reconciler.core.changes import Held, create, is_lost, is_past, is_unfinished, reconcile
 from reconciler.core.desired import Desired, DesiredKey
 from reconciler.core.fingerprint import fingerprint
-from reconciler.core.globs import first_match
 from reconciler.core.keys import MAX_KEYS, Live, LiveKey
 from reconciler.core.pairing import Pairing, pair, pairing_problems
 from reconciler.core.plan import (
@@ -26,8 +25,8 @@ from reconciler.core.plan import (
     Unchanged,
     Unmanaged,
 )
-from reconciler.core.probation import is_on_probation
-from reconciler.core.pruning import address, delete, pruned
+from reconciler.core.protecting import protected, unused_protection
+from reconciler.core.pruning import address, delete, pruned, slug_in
 from reconciler.core.times import show_instant
 from reconciler.errors import ManifestError
 
@@ -69,12 +68,17 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
         warnings=list(desired.warnings),
     )
     undeclared = dict(pairing.newest)
+    superseded = list(pairing.superseded)
     for key in _kept_by_server(draft):
-        match = _match(key, pairing, undeclared, draft)
+        match, older = _match(key, pairing, undeclared)
+        superseded += older
         if desired.selection.admits(key.address):
+            draft.warnings += _other_key(key, pairing)
             _plan_key(key, match, draft, held)
     draft.add(pruned(desired, key, live) for key in undeclared.values())
-    draft.add(delete(desired, key, live, Reason.SUPERSEDED) for key in pairing.superseded)
+    for each in superseded:
+        declared = slug_in(each.id) not in undeclared
+        draft.add([delete(desired, each, live, Reason.SUPERSEDED) if declared else pruned(desired, each, live)])
     draft.add(delete(desired, key, live, Reason.ABSENT) for key in pairing.absent)
     return _finished(draft, pairing)
 
@@ -94,24 +98,33 @@ def addresses(desired: Desired, live: Live) -> frozenset[str]:
     return frozenset((*declared, *(address(desired, key) for key in pair(desired, live.keys).managed)))
 
 
-def _match(key: DesiredKey, pairing: Pairing, undeclared: dict[str, LiveKey], draft: _Draft) -> LiveKey | None:
-    """The live key of a declared one, which is then no longer undeclared."""
+def _match(
+    key: DesiredKey, pairing: Pairing, undeclared: dict[str, LiveKey]
+) -> tuple[LiveKey | None, tuple[LiveKey, ...]]:
+    """The live key of a declared one, and the one of its former name where that is superseded; neither is undeclared
+    then.
+    """
     generated = undeclared.pop(key.slug, None)
     if key.adopts:
-        if generated is not None:
-            draft.warnings.append(
-                f"{key.address} adopts {key.adopts}, and {generated.id} is its key too: leave `id` out, "
-                "or name the one that is to go under `absent`"
-            )
-        return pairing.adopted.get(key.adopts)
-    if generated is None and key.former_slug:
-        return undeclared.pop(key.former_slug, None)
-    return generated
+        return pairing.adopted.get(key.adopts), ()
+    former = undeclared.pop(key.former_slug, None) if key.former_slug else None
+    if generated is None or former is None:
+        return generated or former, ()
+    return generated, (former,)
+
+
+def _other_key(key: DesiredKey, pairing: Pairing) -> list[str]:
+    """A warning where a key that adopts another one has one of its own as well, which then stays as it is."""
+    generated = pairing.newest.get(key.slug) if key.adopts else None
+    if generated is None:
+        return []
+    other = f"{key.address} adopts {key.adopts}, and {generated.id} is its key too"
+    return [f"{other}: leave `id` out, or name the one that is to go under `absent`"]
 
 
 def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held) -> None:
     desired, live = draft.desired, draft.live
-    if is_past(key, live.now) and (match is None or is_on_probation(match)):
+    if is_past(key, live.now) and (match is None or is_unfinished(key, match)):
         draft.warnings.append(f"{key.address} is not created: its expire is in the past")
         draft.add([delete(desired, match, live, Reason.ABANDONED)] if match else [])
         return
@@ -139,9 +152,11 @@ def _warnings(key: DesiredKey, match: LiveKey | None, entry: Entry, draft: _Draf
 def _kept_by_server(draft: _Draft) -> list[DesiredKey]:
     """The declared keys by address; without their descriptions, and with a warning, where the server keeps none."""
     keys = sorted(draft.desired.keys, key=lambda key: key.address)
-    described = [key.address for key in keys if key.description]
     live = draft.live
-    if not described or live.facts.keeps_descriptions or any(key.description for key in live.keys):
+    if live.facts.keeps_descriptions or any(key.description is not None for key in live.keys):
+        return keys
+    described = [key.address for key in keys if key.description and draft.desired.selection.admits(key.address)]
+    if not described:
         return keys
     more = f" and {len(described) - 1} more" if len(described) > 1 else ""
     draft.warnings.append(
@@ -154,6 +169,8 @@ def _finished(draft: _Draft, pairing: Pairing) -> EnvironmentPlan:
     desired, live = draft.desired, draft.live
     if len(live.keys) >= _NEAR_LIMIT:
         draft.warnings.append(f"the project has {len(live.keys)} keys; only its first {MAX_KEYS} can be used")
+    draft.warnings += unused_protection(desired, [*pairing.newest, *(key.id for key in pairing.absent)])
+    addresses = {entry.address for entry in (*draft.changes, *draft.unchanged)}
     draft.warnings += denials.warnings(live)
     return EnvironmentPlan(
         environment=desired.connection.environment,
@@ -166,18 +183,9 @@ def _finished(draft: _Draft, pairing: Pairing) -> EnvironmentPlan:
         unchanged=tuple(sorted(draft.unchanged, key=lambda entry: (entry.address, entry.key_id))),
         unmanaged=tuple(Unmanaged(id=key.id, name=key.name) for key in pairing.unmanaged),
         ignored=tuple(Unmanaged(id=key.id, name=key.name) for key in pairing.ignored),
-        protected=_protected(draft),
+        protected=protected(desired, addresses),
         declared_count=len(desired.keys),
-        managed_count=len(pairing.managed),
+        owned_count=len(pairing.newest) + len(pairing.superseded),
         live_count=len(live.keys),
         warnings=tuple(draft.warnings),
     )
-
-
-def _protected(draft: _Draft) -> tuple[str, ...]:
-    """The addresses of the plan whose name a glob of `protect` matches."""
-    globs = draft.desired.protect
-    if not globs:
-        return ()
-    addresses = {entry.address for entry in (*draft.changes, *draft.unchanged)}
-    return tuple(sorted(address for address in addresses if first_match(globs, address.rpartition("/")[2]) is not None))

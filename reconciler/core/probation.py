@@ -22,7 +22,7 @@ _HOUR = timedelta(hours=1)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def is_on_probation(key: LiveKey) -> bool:
+def is_on_probation(key: LiveKey | KeyState) -> bool:
     """Whether a run created this key and has not committed it."""
     return key.name.endswith(SUFFIX) and key.expire is not None
 

@@ -57,9 +57,15 @@ def delete(desired: Desired, key: LiveKey, live: Live, reason: Reason) -> Delete
     )
 
 
+def slug_in(key_id: str) -> str:
+    """The slug in an owned key's id."""
+    return key_id.partition(".")[0]
+
+
 def address(desired: Desired, key: LiveKey) -> str:
-    """The address of a live key that nothing declared goes with: its slug stands for the name, else its id."""
-    name = key.id if key.id in desired.absent else key.id.split(".", 1)[0]
+    """The address of a live key: its id under `absent`, else the name that is declared for its slug, else its slug."""
+    slug = slug_in(key.id)
+    name = key.id if key.id in desired.absent else desired.names.get(slug, slug)
     return f"{desired.realm.environment}/{name}"
 
 

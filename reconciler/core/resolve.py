@@ -10,14 +10,14 @@ from reconciler.core.declared import DeclaredKey
 from reconciler.core.delivery import bad_variable, filled
 from reconciler.core.desired import Connection, Desired, DesiredKey, SinkSpec
 from reconciler.core.globs import first_match
-from reconciler.core.granting import Granting
-from reconciler.core.ids import Realm, key_id, owned, slug
+from reconciler.core.granting import Granted, Granting
+from reconciler.core.ids import Realm, key_id, slug
 from reconciler.core.manifest import Environment, Manifest
 from reconciler.core.meetings import variable_problem
-from reconciler.core.pairing import ignored_problem
+from reconciler.core.pairing import ignored_problem, owned_here
 from reconciler.core.quoting import quoted
 from reconciler.core.risks import show_sink
-from reconciler.core.scopes import MAX_SCOPES, Catalogue, Grants, Vocabulary
+from reconciler.core.scopes import MAX_SCOPES, Catalogue, Vocabulary
 from reconciler.core.wording import describe
 from reconciler.errors import ManifestError, Problem
 
@@ -70,6 +70,7 @@ def desires_nothing(manifest: Manifest, connection: Connection) -> Desired:
         realm=realm,
         connection=connection,
         keys=(),
+        names=_names(declared),
         former=replace(realm, environment=former) if former else None,
         allow_empty=declared.allow_empty,
         prune=declared.prune,
@@ -77,6 +78,12 @@ def desires_nothing(manifest: Manifest, connection: Connection) -> Desired:
         ignore=declared.ignore,
         protect=declared.protect,
     )
+
+
+def _names(declared: Environment) -> dict[str, str]:
+    """The name of each declared key by its slug, and by the slug that it had before a rename."""
+    former = {slug(key.renamed_from): key.name for key in declared.keys if key.renamed_from}
+    return former | {key.slug: key.name for key in declared.keys}
 
 
 def _sink(realm: Realm, key: DeclaredKey, sink: SinkSpec, folder: str) -> SinkSpec:
@@ -95,7 +102,7 @@ def _sink(realm: Realm, key: DeclaredKey, sink: SinkSpec, folder: str) -> SinkSp
 
 
 def _desired(
-    realm: Realm, key: DeclaredKey, grants: Grants, sinks: tuple[SinkSpec, ...], lost: tuple[str, ...]
+    realm: Realm, key: DeclaredKey, grants: Granted, sinks: tuple[SinkSpec, ...], lost: tuple[str, ...]
 ) -> DesiredKey:
     return DesiredKey(
         address=f"{realm.environment}/{key.name}",
@@ -125,7 +132,7 @@ def _lost(
     return (*lost, *(show_sink(sink) for sink in before if sink not in sinks))
 
 
-def _scope_problems(manifest: Manifest, granting: Granting, key: DeclaredKey, grants: Grants) -> Iterator[Problem]:
+def _scope_problems(manifest: Manifest, granting: Granting, key: DeclaredKey, grants: Granted) -> Iterator[Problem]:
     document = manifest.document
     if grants.faults:
         for entry, place in granting.entries(key.scopes):
@@ -145,21 +152,28 @@ def _sink_problems(manifest: Manifest, key: DeclaredKey, sinks: tuple[SinkSpec, 
 def _id_problems(
     manifest: Manifest, declared: Environment, nothing: Desired, keys: list[DesiredKey]
 ) -> Iterator[Problem]:
-    """Declared keys that the environment is to ignore, or whose own key is to be absent."""
-    if nothing.ignore:
-        for key in keys:
-            key_id_ = key.adopts or key_id(nothing.realm, key.slug)
-            if first_match(nothing.ignore, key_id_) is not None:
-                yield ignored_problem(key, key_id_)
-    slugs = {key.slug: key for key in keys}
-    for index, gone in enumerate(declared.absent):
-        found = owned(nothing.realm, gone)
-        if found is not None and found.slug in slugs:
+    """Ids that the manifest names and that mean two things at once: a key of its own and another one's, or none."""
+    for key in keys:
+        key_id_ = key.adopts or key_id(nothing.realm, key.slug)
+        if nothing.ignore and first_match(nothing.ignore, key_id_) is not None:
+            yield ignored_problem(key, key_id_)
+        if key.adopts and owned_here(nothing, key.adopts) is not None:
             yield Problem(
-                position=manifest.document.position(("environments", nothing.realm.environment, "absent", index)),
-                message=f"{quoted(gone)} is to be absent, and {slugs[found.slug].address} is declared",
-                hint="leave out one of the two",
+                position=key.position,
+                message=f"{key.address} adopts {quoted(key.adopts)}, which carries this manifest's own mark",
+                hint="leave `id` out; `renamed_from` keeps a key under another name",
             )
+    wanted = {nothing.names[key.slug]: key.address for key in keys if not key.adopts}
+    for index, gone in enumerate(declared.absent):
+        position = manifest.document.position(("environments", nothing.realm.environment, "absent", index))
+        found = owned_here(nothing, gone)
+        address = wanted.get(nothing.names.get(found[1].slug, "")) if found else None
+        if address is not None:
+            message, other = f"{quoted(gone)} is to be absent, and {address} is declared", "leave out one of the two"
+            yield Problem(position=position, message=message, hint=other)
+        elif (glob := first_match(nothing.ignore, gone)) is not None:
+            message = f"{quoted(gone)} is to be absent, and `ignore` hides it by {quoted(glob)}"
+            yield Problem(position=position, message=message, hint="make the glob narrower, or leave the id out")
 
 
 def _extra_scopes(declared: Environment, catalogue: Catalogue, connection: Connection) -> Iterator[str]:

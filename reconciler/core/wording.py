@@ -17,6 +17,12 @@ from reconciler.core.suggest import did_you_mean
 from reconciler.errors import Problem
 
 _ZONELESS = re.compile(r"\d{4}-\d\d-\d\d([Tt ][\d:.]+)?")
+_DATED = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d")
+_VARIABLE = re.compile(r"^\$|\{\{|^%\w+%$")
+"""How other tools write a variable."""
+_WORDS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+"""What YAML 1.1 takes for true and false, and what somebody quoted."""
+_BY_NAME: frozenset[Path] = frozenset({("keys",), ("environments",), ("scope_sets",)})
 _UNQUOTED = frozenset({"credential", "endpoint"})
 _TYPES = {"object": "a mapping", "array": "a list", "string": "text", "boolean": "true or false"}
 
@@ -82,9 +88,12 @@ def _unknown_fields(document: Document, path: Path, error: Violation) -> Iterato
 
 
 def _missing_fields(document: Document, path: Path, error: Violation) -> Iterator[Problem]:
+    known = error.schema["properties"]
+    unknown = [name for name in error.value if name not in known]
     for name in error.expected:
-        if name not in error.value:
-            about = error.schema["properties"][name]
+        misspelt = any(did_you_mean(other, [name]) for other in unknown)  # one mistake is one problem
+        if name not in error.value and not misspelt:
+            about = known[name]
             words = about.get("errorMessage") or f"is: {about.get('title', name).lower()}"
             yield Problem(
                 position=document.position(path),
@@ -105,42 +114,76 @@ def _bad_name(document: Document, path: Path, error: Violation) -> Problem:
 def _wrong_type(document: Document, path: Path, error: Violation) -> Problem:
     expected = error.expected
     wanted = expected if isinstance(expected, str) else expected[0]
-    hint = ""
-    if wanted == "string" and isinstance(error.value, (bool, int, float)):
-        hint = _hint_for_number(error)
-    elif wanted == "array" and isinstance(error.value, str):
-        hint = "put it in brackets: [ ]"
-    elif "errorMessage" in error.schema:
-        hint = f"it {error.schema['errorMessage']}"
     return Problem(
         position=document.value_position(path),
         message=f"{describe(path)} must be {_TYPES[wanted]}, not {_kind(error.value)}",
-        hint=hint,
+        hint=_hint_for_type(path, wanted, error),
     )
+
+
+def _hint_for_type(path: Path, wanted: str, error: Violation) -> str:
+    rule = f"it {error.schema['errorMessage']}" if "errorMessage" in error.schema else ""
+    match wanted, error.value:
+        case "string", bool() | int() | float():
+            return _hint_for_number(path, error, rule)
+        case "boolean", str(text) if text.lower() in _WORDS:
+            return f"only true and false are not text here: write {_WORDS[text.lower()]}, without quotes"
+        case "array", str() | dict():
+            return "put it in brackets: [ ]"
+        case "object", _ if not path:
+            return "write NAME: VALUE; `reconciler init` writes a manifest to start from"
+        case "object", list() if path in _BY_NAME:
+            return "write a name before each entry, and no dash: NAME: {…}"
+        case "object", list() if "scopes" in error.schema.get("properties", ()):
+            return "write the list into its field: {scopes: […]}"
+        case "object", None if path in _BY_NAME and not rule:
+            return "write {} for none"
+        case _:
+            return rule
+
+
+def _hint_for_number(path: Path, error: Violation, rule: str) -> str:
+    value = error.value
+    if path[-1:] == ("expire",) and type(value) is int and value > 0:
+        return f"add the unit: {value}d is {value} day{'s' * (value != 1)}"
+    if "scopes" in path or not meets(error.schema.get("pattern", ""), str(value)):
+        return rule
+    exact = not isinstance(value, float) and _may_be_shown(path, value)  # 1.10 has arrived as 1.1
+    return f"put it in quotes: {quoted(_shown(value))}" if exact else "put it in quotes"
 
 
 def _wrong_value(document: Document, path: Path, error: Violation) -> Problem:
-    value, hint = error.value, ""
-    shown = f", not {quoted(value)}" if _may_be_shown(path, value) else ""
-    if isinstance(value, str) and value.startswith("$"):
-        hint = "a variable is written ${VAR}"
-    if path[-1:] == ("expire",) and _ZONELESS.fullmatch(str(value)):
-        hint = "add the zone: T00:00:00Z after a date, Z or such as +02:00 after a time"
+    value = error.value
+    said = _shown(value) if isinstance(value, bool) else quoted(value)
+    shown = f", not {said}" if _may_be_shown(path, value) else ""
     return Problem(
         position=document.value_position(path),
         message=f"{describe(path)} {error.schema['errorMessage']}{shown}",
-        hint=hint,
+        hint=_hint_for_value(path, error),
     )
+
+
+def _hint_for_value(path: Path, error: Violation) -> str:
+    text = error.value if isinstance(error.value, str) else ""
+    match path[-1:]:
+        case ("expire",) if _ZONELESS.fullmatch(text):
+            return "add the zone: T00:00:00Z after a date, Z or such as +02:00 after a time"
+        case ("expire",) if _DATED.match(text):
+            return "write year, month, day, T, time and zone, in two digits each and without spaces"
+        case ("endpoint",) if text and not _VARIABLE.search(text):
+            return did_you_mean(text, ["emulator"]) or "an address begins with https:// or http://"
+        case ("version",) if type(error.value) is not int:
+            return f"write version: {error.expected}, without quotes or other signs"
+    return "a variable is written ${VAR}" if _VARIABLE.search(text) else ""
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML writes it."""
+    return _kind(value) if isinstance(value, bool) else str(value)
 
 
 def _may_be_shown(path: Path, value: Any) -> bool:
     return isinstance(value, (str, int, float)) and not _UNQUOTED.intersection(path)
-
-
-def _hint_for_number(error: Violation) -> str:
-    if meets(error.schema.get("pattern", ""), str(error.value)):
-        return "put it in quotes"
-    return f"it {error.schema['errorMessage']}"
 
 
 def _kind(value: Any) -> str:

@@ -7,15 +7,18 @@ reading can go on after are kept in the Document and reported with all others; t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
 from reconciler.core.document import BLANK, Document
+from reconciler.core.quoting import quoted
 from reconciler.edge.regular import open_regular
+from reconciler.edge.syntax import after, syntax_problem
 from reconciler.edge.yaml_builder import Builder, Unreadable
-from reconciler.errors import ManifestError, Position, Problem, UsageError
+from reconciler.errors import ManifestError, Position, Problem, Source, UsageError
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
@@ -49,24 +52,42 @@ def _within(folder: Path) -> tuple[Path, ...]:
 
 def read(path: Path) -> Document:
     """The document in a file; raises UsageError where there is none, ManifestError where it is not YAML."""
-    return from_text(_decode(path, _bytes(path)), path)
+    content = _bytes(path)
+    return from_text(_decode(path, content), path, _digest(content))
 
 
-def from_text(text: str, path: Path) -> Document:
+def digest(path: Path) -> str:
+    """What a document's digest is, found without looking at what the file says; raises UsageError."""
+    return _digest(_bytes(path))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def from_text(text: str, path: Path, digest: str = "") -> Document:
     """The document in a text that came from `path`, which positions name; raises ManifestError."""
-    builder = Builder(str(path))
+    source = Source(text=text)
+    builder = Builder(str(path), source)
     loader = yaml.CSafeLoader(text)
     try:
         builder.consume(iter(loader.get_event, None))
     except Unreadable as error:
         raise ManifestError([*builder.problems, error.problem]) from None
     except yaml.YAMLError as error:
-        raise ManifestError([*builder.problems, _syntax(text, path, error)]) from None
+        raise ManifestError([*builder.problems, syntax_problem(error, str(path), source)]) from None
     finally:
         loader.dispose()
     if not builder.documents or builder.root is BLANK:
         raise _refuse(path, "the file is empty", "`reconciler init` writes a manifest to start from")
-    return Document(path=path, data=builder.root, problems=tuple(builder.problems), marks=builder.marks)
+    return Document(
+        path=path,
+        data=builder.root,
+        digest=digest,
+        problems=tuple(builder.problems),
+        marks=builder.marks,
+        source=source,
+    )
 
 
 def _bytes(path: Path) -> bytes:
@@ -95,58 +116,23 @@ def _is_stream(path: Path) -> bool:
 
 
 def _decode(path: Path, content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:2]:
+        raise _refuse(path, "the file is UTF-16, not UTF-8", "save it in the encoding UTF-8")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = content[: error.start].decode("utf-8", "replace")
-        raise ManifestError(
-            [
-                Problem(
-                    position=_after(path, before),
-                    message=f"the file is not UTF-8: byte 0x{content[error.start]:02x} is not text",
-                    hint="save it in the encoding UTF-8",
-                )
-            ]
-        ) from None
+        before = content[: error.start].decode("utf-8", "replace").removeprefix("\ufeff")
+        byte = content[error.start]
+        seen = f"; in Latin-1 the byte is {quoted(chr(byte))}" if byte >= 0xA0 else ""
+        source = Source(text=content.decode("utf-8", "backslashreplace").removeprefix("\ufeff"))
+        problem = Problem(
+            position=after(before, str(path), source),
+            message=f"the file is not UTF-8: byte 0x{byte:02x} is not text",
+            hint=f"save it in the encoding UTF-8{seen}",
+        )
+        raise ManifestError([problem]) from None
 
 
-def _syntax(text: str, path: Path, error: yaml.YAMLError) -> Problem:
-    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        # libyaml's reader refuses a character before any token; it tells the byte, not the line.
-        offset = getattr(error, "position", None) or 0
-        before = text.encode()[:offset].decode("utf-8", "ignore")
-        message = f"not valid YAML: {getattr(error, 'reason', None) or 'unreadable'}"
-        return Problem(position=_after(path, before), message=message)
-    mark, start = error.problem_mark, error.context_mark
-    message = f"not valid YAML: {error.problem}"
-    if error.context and start is not None and start.line != mark.line:
-        message += f" {error.context} that starts at line {start.line + 1}"
-    lines = text.splitlines()
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    position = Position(file=str(path), line=mark.line + 1, column=mark.column + 1)
-    return Problem(position=position, message=message, hint=_advice(error.problem or "", line, mark.column))
-
-
-def _advice(problem: str, line: str, column: int) -> str:
-    """What usually helps, judged by the character at which libyaml gave up."""
-    character = line[column : column + 1]
-    if character == "\t" or "\t" in line[: len(line) - len(line.lstrip())]:
-        return "indent with spaces, not with tabs"
-    if character in {"@", "`", "%"}:
-        return f'put text that begins with {character} in quotes, such as "@content-read"'
-    if "alphabetic or numeric" in problem:
-        return 'put a glob that begins with * in quotes, such as "*.read"'
-    if "${" in line:
-        return 'inside { } put ${VAR} in quotes, such as "${VAR}"'
-    if "mapping values are not allowed" in problem:
-        return 'check the indentation, and put text that contains ": " in quotes'
-    return ""
-
-
-def _after(path: Path, before: str) -> Position:
-    line = before.count("\n") + 1
-    return Position(file=str(path), line=line, column=len(before) - before.rfind("\n"))
-
-
-def _refuse(path: Path, message: str, hint: str = "") -> ManifestError:
-    return ManifestError([Problem(position=_after(path, ""), message=message, hint=hint)])
+def _refuse(path: Path, message: str, hint: str = "", source: Source | None = None) -> ManifestError:
+    position = Position(file=str(path), line=1, column=1, source=source)
+    return ManifestError([Problem(position=position, message=message, hint=hint)])

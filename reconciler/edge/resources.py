@@ -20,6 +20,13 @@ def schema(name: str) -> dict[str, Any]:
     return loaded
 
 
+def version() -> str:
+    """This program's own version."""
+    from importlib.metadata import version
+
+    return version("appwrite-reconciler")
+
+
 def shipped_catalogue() -> Catalogue:
     """The scopes that Appwrite's servers and Cloud were known to have when this version was released."""
     entries = json.loads((files("reconciler") / "data" / "scopes.json").read_text("utf-8"))

@@ -17,7 +17,7 @@ import yaml
 
 from reconciler.core.document import BLANK, COLUMN_BITS, unpack
 from reconciler.core.quoting import quoted
-from reconciler.errors import Problem
+from reconciler.errors import Problem, Source
 
 MAX_DEPTH = 50
 MAX_ALIASED = 1_000_000
@@ -58,12 +58,12 @@ class _Open:
 class Builder:
     """Takes events with `consume`; afterwards `root`, `marks` and `problems` are what the document says."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, source: Source) -> None:
         self.root: Any = None
         self.documents = 0
         self.problems: list[Problem] = []
         self.marks: dict[int, array[int]] = {}
-        self._file = file
+        self._file, self._source = file, source
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._texts: dict[str, str] = {}
@@ -131,6 +131,8 @@ class Builder:
             hint = "write a value, or null where it is to remove a shared key or field"
             if top.name in _MAPPINGS:
                 hint = f"write `{top.name}: {{}}` for none"
+            elif top.name.startswith("//"):
+                hint = "begin a comment with #"
             elif len(self._open) == 1:
                 hint = "write a value"
             self._report(top.name_place, f"a blank value for {quoted(top.name)}", hint)
@@ -139,7 +141,7 @@ class Builder:
         top.name, top.name_place = name, place
         top.dropping = name in top.container or (name == _MERGE and top.merged is not None)
         if top.dropping:
-            self._report(place, f"{quoted(name)} stands here twice", "keep one of the two, or rename one")
+            self._report(place, f"{quoted(name)} stands here twice", _keep_one(top, name))
 
     def _put(self, value: Any, place: int) -> None:
         if not self._open:
@@ -220,7 +222,14 @@ class Builder:
         self.problems.append(self._problem(place, message, hint))
 
     def _problem(self, place: int, message: str, hint: str = "") -> Problem:
-        return Problem(position=unpack(place, self._file), message=message, hint=hint)
+        return Problem(position=unpack(place, self._file, self._source), message=message, hint=hint)
+
+
+def _keep_one(top: _Open, name: str) -> str:
+    if name == _MERGE:
+        return "write one for both: <<: [*one, *two]"
+    first = top.marks[2 * list(top.container).index(name)] >> COLUMN_BITS
+    return f"the first is in line {first + 1}: keep one of the two, or rename one"
 
 
 def _place(event: yaml.Event) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from reconciler.core.guards import Refusal
 from reconciler.core.outcome import Outcome, Result, Status
@@ -33,7 +34,7 @@ LIMIT = 65_000
 """Bytes; GitHub takes comments of up to 65,536 characters, and GitLab longer ones."""
 
 _FOLDED_FROM = 8
-_LINES_IN_SHORT = (10_000, 300, 60, 10)
+_LINES_IN_SHORT = (10_000, 500, 250, 120, 60, 30, 15, 7)
 
 
 def plan_markdown(plan: Plan, refusals: Iterable[Refusal]) -> str:
@@ -47,14 +48,25 @@ def plan_markdown(plan: Plan, refusals: Iterable[Refusal]) -> str:
 
 
 def _plan(plan: Plan, refused: list[str], form: _Whole | _Short) -> str:
-    lines = [f"**{plan_summary(plan)}**", ""]
+    lines = [f"**{plan_summary(plan)}**", "", *form.note]
     if refused:
         lines += ["### Refused", "", *form.cut(refused), ""]
+    sections: list[str] = []
     for title, environment in zip(titles(plan), plan.environments, strict=True):
-        section = list(_environment(environment, form))
-        if section:
-            lines += [f"### {_code(title)}", "", f"In {_place(environment)}", "", *section, ""]
-    return "\n".join(lines)
+        if section := list(_environment(environment, form)):
+            sections.append(
+                "\n".join(
+                    (
+                        f"### {_code(title)}",
+                        "",
+                        f"Project {_code(environment.project)} at {_code(environment.endpoint)}",
+                        "",
+                        *section,
+                        "",
+                    )
+                )
+            )
+    return "\n".join((*lines, *form.cut(sections)))
 
 
 def _fits(text: str) -> bool:
@@ -90,6 +102,8 @@ def problems_markdown(problems: Iterable[Problem]) -> str:
 class _Whole:
     """Everything is told, long lists in folds."""
 
+    note: tuple[str, ...] = ()
+
     def cut(self, lines: list[str]) -> list[str]:
         return lines
 
@@ -110,6 +124,7 @@ class _Short:
     """A line for each change, the gravest first, and no more lines of a kind than this."""
 
     lines: int
+    note: ClassVar[tuple[str, ...]] = ("Too much for a comment: told in short. As text and as JSON it is whole.", "")
 
     def cut(self, lines: list[str]) -> list[str]:
         more = len(lines) - self.lines
@@ -117,8 +132,6 @@ class _Short:
 
     def changes(self, changes: Sequence[Change]) -> Iterator[str]:
         gravest = sorted(changes, key=lambda change: -ACTIONS.index(action(change)))
-        yield "Too much for a comment: in short. `plan` as text or JSON tells everything."
-        yield ""
         yield from _folded(f"{len(changes)} changes", self.cut([_headline(change) for change in gravest]))
 
     def untouched(self, keys: Sequence[Unmanaged], what: str) -> Iterator[str]:
@@ -144,10 +157,6 @@ def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
     yield ""
     yield "</details>"
     yield ""
-
-
-def _place(environment: EnvironmentPlan) -> str:
-    return f"project {_code(environment.project)} at {_code(environment.endpoint)}"
 
 
 def _headline(change: Change) -> str:

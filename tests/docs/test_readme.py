@@ -113,7 +113,8 @@ def test_each_line_of_the_first_help_screen_is_whole_at_80_columns() -> None:
 
 def options(command: click.Command) -> set[str]:
     """Every option of a command and of those below it."""
-    own = {text for parameter in command.get_params(click.Context(command)) for text in parameter.opts}
+    context = click.Context(command, help_option_names=["-h", "--help"])  # click remembers them with the command
+    own = {text for parameter in command.get_params(context) for text in parameter.opts}
     below = command.commands.values() if isinstance(command, click.Group) else ()
     return own.union(*map(options, below))
 

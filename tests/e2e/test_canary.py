@@ -28,7 +28,7 @@ from reconciler.edge.sinks import files
 from reconciler.edge.sinks.dotenv import DotenvSink
 from reconciler.emulator import Emulator
 from reconciler.errors import CredentialError, ReconcilerError
-from reconciler.formats.data import outcome_json, plan_json
+from reconciler.formats.data import outcome_json
 from tests.support.canary import (
     CREDENTIAL,
     HELD,
@@ -42,6 +42,7 @@ from tests.support.canary import (
     own_frames,
 )
 from tests.support.command import Command, environment, in_folder
+from tests.support.saving import plan_json
 
 REALM = Realm(owner="shop", environment="local", project="p1")
 MANIFEST = """\
@@ -58,7 +59,9 @@ FORMATS = ("text", "json", "markdown")
 COMMANDS = [
     *(["validate", "--format", name] for name in FORMATS),
     *(["plan", "--format", name] for name in FORMATS),
-    ["plan", "-v", "--detailed-exitcode"],
+    ["plan", "-v", "--detailed-exitcode", "--out", "plan.json"],
+    ["apply", "plan.json", "--format", "json"],
+    ["apply", "plan.json", "-v"],
     *(["scopes", "-e", "local", "--format", name] for name in FORMATS),
     *(["apply", "--auto-approve", "--format", name] for name in FORMATS),
     ["apply", "-v", "--auto-approve"],
@@ -214,6 +217,16 @@ def test_a_credential_that_cannot_be_used_is_not_repeated(command: Command, cred
         MANIFEST.replace("variable: KEPT", f"variable: {CREDENTIAL}"),
         MANIFEST.replace("[users.write]", f"[{CREDENTIAL}]"),
         MANIFEST.replace("owner: shop", f"owner: {CREDENTIAL}"),
+        MANIFEST.replace("{env: CREDENTIAL}}", f"{{env: CREDENTIAL}}, extra: {SESSION}}}"),
+        MANIFEST.replace("{env: CREDENTIAL}}", f"{{\n    env: {WORD},\n    file: {WORD}/}}}}"),
+        MANIFEST.replace("{env: CREDENTIAL}}", f'"{WORD}", wrong: 1}}'),
+        MANIFEST.replace("{env: CREDENTIAL}}", f"{{token: {WORD}}}, prjoect: p1}}"),
+        MANIFEST.replace("emulator,", f'"https://{WORD}@example.com/v2", wrong: 1,'),
+        MANIFEST.replace("emulator,", f'"https://example.com/v1?key={WORD}",'),
+        MANIFEST.replace("users.write]", f"users.wirte], api_key: {WORD}"),
+        MANIFEST.replace("users.write]", f"users.wirte], pass: '{WORD} {WORD}'"),
+        MANIFEST.replace("users.write]", f"users.wirte], # {CREDENTIAL}\n"),
+        MANIFEST.replace("{env: CREDENTIAL}}", f"{{env: {WORD}}}, project: [}}"),
     ],
     ids=[
         "env",
@@ -230,6 +243,16 @@ def test_a_credential_that_cannot_be_used_is_not_repeated(command: Command, cred
         "variable",
         "scope",
         "owner",
+        "beside",
+        "lines",
+        "quoted",
+        "unknown",
+        "user",
+        "query",
+        "named",
+        "spaced",
+        "comment",
+        "syntax",
     ],
 )
 @pytest.mark.parametrize("arguments", [["validate"], ["validate", "-e", "local", "--format", "json"], ["plan"]])

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from reconciler import api
 from reconciler.cli import progress
 from reconciler.cli.main import cli
 from reconciler.core.ids import Realm, key_id
@@ -92,7 +94,7 @@ def test_0_done_or_nothing_to_do(command: Command) -> None:
         ["plan", "keys.yaml"],
         ["destroy"],
         ["schema"],
-        ["schema", "plan"],
+        ["schema", "keys"],
         ["scopes", "a", "b"],
         ["emulator", "--port", "65536"],
         ["emulator", "--profile", "2.0"],
@@ -212,17 +214,94 @@ def test_what_is_worth_a_warning_goes_to_stderr(command: Command) -> None:
 
     ended = command("validate", "--format", "json")
 
-    assert ended.err == "warning: local: endpoint and project are not checked: not set: UNSET\n"
-    assert parsed(ended) == {"version": 1, "problems": []}
+    warning = "local: endpoint and project are not checked: not set: UNSET"
+    assert ended.err == f"warning: {warning}\n"
+    assert parsed(ended) == {"version": 1, "valid": True, "problems": [], "warnings": [warning]}
+    Draft202012Validator(api.schema("problems")).validate(parsed(ended))
 
 
 def test_an_error_goes_to_stderr_and_stdout_stays_empty(command: Command) -> None:
     command.write(MANIFEST.replace("users.read", "users.reed"))
 
-    for arguments in (["plan"], ["apply", "--auto-approve"]):
-        ended = command(*arguments, "--format", "json")
+    for arguments in (["plan"], ["apply", "--auto-approve"], ["plan", "--format", "json", "-e", "nowhere"]):
+        ended = command(*arguments)
         assert (ended.code, ended.out) == (1, "")
-        assert 'did you mean "users.read"?' in ended.err
+        assert "  hint: " in ended.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["validate"],
+        ["plan"],
+        ["apply", "--auto-approve"],
+        ["destroy", "-e", "local", "--auto-approve"],
+        ["scopes", "-e", "local"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+@pytest.mark.parametrize(
+    "mistake",
+    [("users.read", "users.reed!"), ("emulator", '"${UNSET}"'), ("keys:", "\tkeys:")],
+    ids=["form", "variable", "syntax"],
+)
+def test_a_result_in_json_is_the_problems_where_the_manifest_is_invalid(
+    command: Command, arguments: list[str], mistake: tuple[str, str]
+) -> None:
+    command.write(MANIFEST.replace(*mistake))
+    named = [*arguments, *([] if "-e" in arguments else ["-e", "local"])]
+
+    ended = command(*named, "--format", "json")
+
+    told = parsed(ended)
+    Draft202012Validator(api.schema("problems")).validate(told)
+    assert ended.code == 1
+    assert (told["valid"], len(told["problems"])) == (False, 1)
+    assert (told["problems"][0]["message"] in ended.err) == (arguments != ["validate"])
+    assert told["problems"][0]["message"][:20] in command(*named, "--format", "markdown").out
+
+
+def test_github_actions_are_told_where_problems_and_warnings_are(command: Command) -> None:
+    (command.folder / "infra").mkdir()
+    deprecated = MANIFEST.replace("users.read", "documents.read").replace(
+        "p1}", "p1}\n  other: {endpoint: emulator, project: p2}"
+    )
+    command.write(deprecated, "infra/keys.yaml")
+    command.write(MANIFEST.replace("users.read", "users.reed"), "infra/wrong.yaml")
+    runner = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(command.folder)}
+    command.patch.chdir(command.folder / "infra")
+
+    for arguments in (["validate"], ["plan"], ["apply", "--auto-approve"]):
+        ended = command(*arguments, **runner)
+        told = [line for line in (ended.out + ended.err).splitlines() if line.startswith("::")]
+        assert ended.code == 0
+        said = 'scope "documents.read" is deprecated; write "rows.read"'
+        assert told == [f"::warning file=infra/keys.yaml,line=6,col=14,title=Manifest::{said}"]
+        assert "::" not in ended.out
+
+    for arguments in (["validate"], ["plan"], ["plan", "--format", "json"]):
+        ended = command(*arguments, "-f", "wrong.yaml")
+        (told_once,) = [line for line in ended.err.splitlines() if line.startswith("::")]
+        assert told_once.startswith("::error file=infra/wrong.yaml,line=6,col=14,title=Invalid manifest::scope ")
+        assert told_once.endswith('%0Ahint: did you mean "users.read"?')
+        assert "\n::" not in ended.out
+
+
+def test_nobody_else_is_told_in_the_words_of_github_actions(command: Command) -> None:
+    command.write(MANIFEST.replace("users.read", "users.reed"))
+
+    assert "::" not in command("plan", GITHUB_ACTIONS="false").err
+
+
+def test_text_that_yaml_1_1_takes_for_something_else_is_what_the_plan_shows(command: Command) -> None:
+    names = ("no", "on", "1_000", "0x1F", "0o17", "1e3", "12:30:45", ".inf", "2027-12-31", "007")
+    keys = "".join(f"  key-{number}: {{name: {name}, scopes: []}}\n" for number, name in enumerate(names))
+    command.write(f"version: 1\nowner: no\nkeys:\n{keys}environments: {{local: {{endpoint: emulator, project: p1}}}}\n")
+
+    told = parsed(command("plan", "--format", "json"))["environments"][0]["changes"]
+
+    shown = {change["after"]["name"] for change in told}
+    assert shown == set(names)
 
 
 @pytest.mark.parametrize("output_format", ["text", "json", "markdown"])
@@ -485,7 +564,8 @@ def test_validate_counts_keys_by_environment(command: Command) -> None:
     assert command("validate").out == "keys.yaml is valid: local (1 key), other (2 keys).\n"
     assert command("validate", "-e", "other").out == "keys.yaml is valid: other (2 keys).\n"
     assert command("validate", "--format", "markdown").out == "The manifest is valid.\n"
-    assert parsed(command("validate", "--format", "json")) == {"version": 1, "problems": []}
+    told = parsed(command("validate", "--format", "json"))
+    assert told == {"version": 1, "valid": True, "problems": [], "warnings": []}
 
 
 def test_validate_of_a_named_environment_needs_its_variables(command: Command) -> None:
@@ -509,8 +589,9 @@ def test_validate_warns_of_a_key_whose_life_is_over_and_plan_does_not_call_it_as
     assert "warning: local/ci is not created: its expire is in the past" in command("plan", "-e", "local").out
 
 
-def test_the_schema_is_the_published_file(command: Command) -> None:
-    assert parsed(command("schema", "manifest")) == json.loads((ROOT / "schemas" / "manifest.schema.json").read_text())
+@pytest.mark.parametrize("name", ["manifest", "plan", "report", "problems"])
+def test_a_schema_is_the_published_file(command: Command, name: str) -> None:
+    assert parsed(command("schema", name)) == json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text())
 
 
 def test_scopes_offline_are_the_shipped_ones(command: Command) -> None:

@@ -96,9 +96,10 @@ def test_the_sdist_holds_every_tracked_file(dist: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_installed_wheel_finds_its_own_schemas(installed: Path) -> None:
+@pytest.mark.parametrize("name", ["manifest", "problems"])
+def test_the_installed_wheel_finds_its_own_schemas(installed: Path, name: str) -> None:
     completed = subprocess.run(
-        [sys.executable, "-m", "reconciler", "schema", "manifest"],
+        [sys.executable, "-m", "reconciler", "schema", name],
         cwd=installed,
         env={"PYTHONPATH": str(installed)},
         check=False,
@@ -106,4 +107,4 @@ def test_the_installed_wheel_finds_its_own_schemas(installed: Path) -> None:
     )
 
     assert (completed.returncode, completed.stderr) == (0, b"")
-    assert json.loads(completed.stdout) == json.loads((ROOT / "schemas/manifest.schema.json").read_text("utf-8"))
+    assert json.loads(completed.stdout) == json.loads((ROOT / f"schemas/{name}.schema.json").read_text("utf-8"))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -86,6 +86,39 @@ def test_a_shared_key_is_the_same_as_one_written_in_each_environment(
     assert told(desired(manifest(shared, own))) == told(desired(manifest({}, merge(shared, own))))
 
 
+names_of_scopes = st.lists(st.sampled_from(sorted(CATALOGUE.known - CATALOGUE.deprecated.keys())[:6]), max_size=4)
+scope_layers = st.lists(
+    st.tuples(st.just("="), names_of_scopes, st.just([])) | st.tuples(st.just("±"), names_of_scopes, names_of_scopes),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(scope_layers)
+def test_layers_of_scopes_come_to_what_sets_say(layers: list[tuple[str, list[str], list[str]]]) -> None:
+    held: set[str] = set()
+    written: list[list[str]] = []
+    contradicts = in_vain = False
+    for kind, plus, minus in layers:
+        signed = [f"+{scope}" for scope in plus] + [f"-{scope}" for scope in minus]
+        if kind == "=" or not signed:
+            held, in_vain = set(plus), False  # nobody uses what lies beneath
+            written.append(plus)
+            continue
+        contradicts |= bool(set(plus) & set(minus))
+        held |= set(plus)
+        in_vain |= not set(minus) <= held
+        held -= set(minus)
+        written.append(signed)
+    shared, own = {"scopes": written[0]}, [{"scopes": each} for each in written[1:]]
+    data = manifest({"a": own[0] if own else {}}, {"a": own[1] if len(own) > 1 else {}}) | {"defaults": shared}
+    if contradicts or in_vain:
+        assert refusals(data)
+    else:
+        (key,) = desired(data).keys
+        assert key.scopes == held
+
+
 @given(key_maps)
 def test_what_is_desired_holds_only_scopes_that_exist_and_no_glob_or_set(own: dict[str, Any]) -> None:
     for key in desired(manifest({}, own)).keys:
@@ -109,6 +142,32 @@ def test_whatever_a_document_holds_it_is_a_manifest_or_a_list_of_problems(data: 
 
 
 EXAMPLE = from_text((Path(__file__).parents[2] / "examples" / "keys.yaml").read_text("utf-8"), FILE).data
+WHOLE: dict[str, Any] = {
+    "version": 1,
+    "owner": "shop",
+    "scope_sets": {"content": ["rows.read", "files.*"]},
+    "defaults": {"description": "Ours", "scopes": ["health.read"], "expire": "90d"},
+    "keys": {
+        "storefront": {"scopes": ["+@content", "-health.read"], "renamed_from": "web"},
+        "Billing.EU": {"scopes": ["users.read"], "expire": None},
+    },
+    "environments": {
+        "production": {
+            "endpoint": "emulator",
+            "project": "shop",
+            "prune": "expire",
+            "prune_grace": "2w",
+            "ignore": ["terraform-*"],
+            "protect": ["storefront", "Billing.*"],
+            "absent": ["66f0c3a1b2"],
+            "extra_scopes": ["brand.new"],
+            "allow_empty": False,
+            "renamed_from": "prod",
+            "keys": {"Billing.EU": {"id": "Legacy", "description": None, "scopes": ["+brand.new"]}, "storefront": None},
+        },
+    },
+}
+"""A manifest with every field that says something of keys."""
 CANARY = "standard_" + "0123456789abcdef" * 16
 BLANK = '"(blank)"'
 
@@ -140,18 +199,31 @@ def refusals(data: Any) -> str:
     return ""
 
 
-@given(st.sampled_from(paths(EXAMPLE)), anything | st.just("(blank)"))
+places = st.sampled_from([(data, path) for data in (EXAMPLE, WHOLE) for path in paths(data)])
+
+
+def test_the_whole_manifest_is_valid() -> None:
+    assert refusals(WHOLE) == ""
+
+
+@settings(max_examples=400)
+@given(places, anything | st.just("(blank)"))
 def test_whatever_stands_in_one_place_of_a_manifest_it_is_accepted_or_refused(
-    path: tuple[Any, ...], value: Any
+    place: tuple[dict[str, Any], tuple[Any, ...]], value: Any
 ) -> None:
-    told = refusals(replaced(EXAMPLE, path, value))
+    data, path = place
+    told = refusals(replaced(data, path, value))
     is_item = path and isinstance(path[-1], int)  # a comma at the end of a list is no blank value
     assert told or value != "(blank)" or is_item
 
 
-@given(st.sampled_from(paths(EXAMPLE)), st.sampled_from([CANARY, [CANARY], {CANARY: CANARY}, {CANARY: None}]))
-def test_a_secret_pasted_in_any_place_is_never_repeated(path: tuple[Any, ...], value: Any) -> None:
-    assert CANARY[9:50] not in refusals(replaced(EXAMPLE, path, value))
+@settings(max_examples=400)
+@given(places, st.sampled_from([CANARY, [CANARY], {CANARY: CANARY}, {CANARY: None}]))
+def test_a_secret_pasted_in_any_place_is_never_repeated(
+    place: tuple[dict[str, Any], tuple[Any, ...]], value: Any
+) -> None:
+    data, path = place
+    assert CANARY[9:50] not in refusals(replaced(data, path, value))
 
 
 @given(st.text(max_size=60))

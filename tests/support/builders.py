@@ -37,6 +37,7 @@ def wanted(
     sinks: tuple[SinkSpec, ...] = (),
     allow: Iterable[str] = (),
     from_globs: Iterable[str] = (),
+    **fields: str | tuple[str, ...] | None,
 ) -> DesiredKey:
     """A declared key."""
     return DesiredKey(
@@ -48,14 +49,29 @@ def wanted(
         sinks=sinks,
         allow_sensitive=frozenset(allow),
         from_globs=frozenset(from_globs),
+        **fields,  # type: ignore[arg-type]
         position=HERE,
     )
 
 
-def desired(*keys: DesiredKey, allow_empty: bool = False, warnings: tuple[str, ...] = ()) -> Desired:
+def desired(*keys: DesiredKey, allow_empty: bool = False, warnings: tuple[str, ...] = (), **fields: object) -> Desired:
     """What the manifest wants of the realm."""
     connection = Connection(environment=REALM.environment, endpoint="emulator", project=REALM.project, position=HERE)
-    return Desired(realm=REALM, connection=connection, keys=keys, allow_empty=allow_empty, warnings=warnings)
+    return Desired(
+        realm=REALM,
+        connection=connection,
+        keys=keys,
+        names=names_of(keys),
+        allow_empty=allow_empty,
+        warnings=warnings,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def names_of(keys: Iterable[DesiredKey]) -> dict[str, str]:
+    """The names of keys by slug, as the manifest's resolution gives them."""
+    found = {key.former_slug: key.address.rpartition("/")[2] for key in keys if key.former_slug}
+    return found | {key.slug: key.address.rpartition("/")[2] for key in keys}
 
 
 def live_key(
@@ -68,6 +84,7 @@ def live_key(
     expire: datetime | None = None,
     age: timedelta = timedelta(days=30),
     accessed: datetime | None = None,
+    description: str | None = None,
     secret: Secret | None = SECRET,
 ) -> LiveKey:
     """A live key, owned by the realm unless it has an id of its own."""
@@ -78,6 +95,7 @@ def live_key(
         expire=expire,
         created=NOW - age,
         accessed=accessed,
+        description=description,
         secret=secret,
     )
 

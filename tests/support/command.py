@@ -20,7 +20,10 @@ import pytest
 
 from reconciler.cli.main import main
 
-REMOVED = ("APPWRITE_API_KEY", "APPWRITE_ORGANIZATION_API_KEY", "NO_COLOR", "COLUMNS", "LINES")
+REMOVED = (
+    "APPWRITE_API_KEY", "APPWRITE_ORGANIZATION_API_KEY", "COLUMNS", "GITHUB_ACTIONS", "GITHUB_WORKSPACE", "LINES",
+    "NO_COLOR",
+)  # fmt: skip
 MANIFEST = """\
 version: 1
 owner: shop

@@ -34,7 +34,7 @@ HOSTILE = "Name\x1b[31m`` | <b>bold</b>\n## heading \u202e [link](javascript:x) 
 
 
 def everything() -> EnvironmentPlan:
-    """One environment with every action, every field, most reasons and marks, and warnings."""
+    """One environment with every action, every field, every reason but those of `left()`, every mark, and warnings."""
     declared = desired(
         wanted("backend", title="Backend", scopes=CONTENT, sinks=(SINK, OTHER_SINK)),
         wanted("ci-deploy", title="CI deploy", scopes=["functions.write", "sites.write"], expiry=At(NOW + 400 * DAY)),
@@ -52,8 +52,19 @@ def everything() -> EnvironmentPlan:
         wanted("past-and-unfinished", expiry=At(NOW - DAY), sinks=(SINK,)),
         wanted("as-declared"),
         wanted("long-since-expired", expiry=At(NOW - 9 * DAY)),
+        wanted("described", title="Described", description="Reads the catalogue.\nFor the shop's front end"),
+        wanted("described-otherwise", description="New"),
+        wanted("adopting", title="Adopting", scopes=["rows.read"], adopts="Legacy.Key"),
+        wanted("narrowed", scopes=["rows.read"], lost=("users.read", "dotenv old.env APPWRITE_API_KEY")),
+        wanted("replaced", sinks=(SINK,), lost=("teams.read",)),
+        wanted("new-name", title="CI", former_slug="old-name"),
+        wanted("lost-one", lost=("files.read",)),
         wanted("Tenant.With-A-Name_That-Fills-All-Of-The-Sixty-Four-Characters-00", scopes=()),
         warnings=('keys.yaml:12:5: scope "documents.read" is deprecated; write "rows.read"',),
+        prune="expire",
+        absent=frozenset({"By.Hand", "gone-already"}),
+        ignore=("terraform-*",),
+        protect=("narrowed", "protected", "biling-*"),
     )
     world = live(
         undelivered("unfinished", secret=None),
@@ -70,11 +81,31 @@ def everything() -> EnvironmentPlan:
         live_key("long-since-expired", expire=NOW - 9 * DAY),
         live_key("undeclared", accessed=NOW - 3 * DAY),
         live_key("undeclared", generation=2, scopes=["keys.write"]),
+        live_key("as-declared", generation=2),
+        live_key("ended", title="Ended (retiring)", expire=NOW - DAY),
+        live_key("retiring", title="Retiring (retiring)", expire=NOW + DAY),
+        live_key("protected", title="Protected", accessed=NOW - 9 * DAY),
+        live_key("described-otherwise", description="Old"),
+        live_key("narrowed", scopes=["rows.read", "users.read"]),
+        live_key("replaced"),
+        live_key("old-name"),
+        live_key("adopting"),
+        live_key(id="Legacy.Key", title="Legacy", scopes=["rows.read", "rows.write"]),
+        live_key(id="By.Hand", title="Made by hand"),
+        live_key(id="terraform-1"),
+        live_key(id="terraform-2"),
         *(live_key(id=f"by-hand-{number}", title=f"Made by hand {number}", secret=None) for number in range(7)),
         own=[live_key("undeclared", generation=2).id],
+        version="2.6.2",
     )
     held = {SINK: Secret("old"), FAR_SINK: None}
     return plan_environment(declared, world, held)
+
+
+def left() -> EnvironmentPlan:
+    """An environment that leaves what is not declared, on a server that keeps no descriptions."""
+    declared = desired(wanted(description="For CI"), prune="report")
+    return plan_environment(declared, live(live_key(), live_key("undeclared")), {})
 
 
 def refusals() -> tuple[Refusal, ...]:
@@ -86,6 +117,7 @@ def refusals() -> tuple[Refusal, ...]:
         (desired(), live(*many[:1])),
         (desired(wanted("key-0")), live(*many, own=[many[9].id])),
         (desired(sensitive), live(*full)),
+        (desired(wanted("other"), protect=("key-*",)), live(live_key("key-0"), live_key("other"))),
     )
     made = [(wish, plan_environment(wish, world, {})) for wish, world in plans]
     found = [refusal for wish, plan in made for refusal in check(wish, plan, Allowances())]
@@ -113,7 +145,7 @@ def destroyed() -> EnvironmentPlan:
 
 def whole() -> Plan:
     """Several environments."""
-    return Plan(environments=(everything(), unchanged(), destroyed()))
+    return Plan(environments=(everything(), left(), unchanged(), destroyed()))
 
 
 def outcome() -> Outcome:
@@ -147,6 +179,7 @@ def outcome() -> Outcome:
         environments=(
             EnvironmentOutcome(
                 environment="staging",
+                owner="shop",
                 results=results,
                 warnings=("the server's cache could not be refreshed: the server answered 500",),
             ),
@@ -158,7 +191,7 @@ def outcome() -> Outcome:
 def success(*changes: Change) -> Outcome:
     """A report in which everything went well."""
     results = tuple(Result(change=change, status=Status.APPLIED) for change in changes)
-    return Outcome(environments=(EnvironmentOutcome(environment="staging", results=results),))
+    return Outcome(environments=(EnvironmentOutcome(environment="staging", owner="shop", results=results),))
 
 
 def mass(count: int) -> Plan:

@@ -31,6 +31,7 @@ from reconciler.edge.credentials import Credential
 from reconciler.emulator import Emulator, Profile
 from reconciler.emulator.wire import ASGIApp
 from reconciler.errors import Position
+from tests.support.builders import names_of
 from tests.support.clocks import FakeClock
 from tests.support.hiding import hiding
 from tests.support.line import Line
@@ -223,7 +224,7 @@ def key(
 def desired(*keys: DesiredKey) -> Desired:
     """What the manifest wants, in the order given."""
     connection = Connection(environment=REALM.environment, endpoint="emulator", project=PROJECT, position=HERE)
-    return Desired(realm=REALM, connection=connection, keys=keys, allow_empty=True)
+    return Desired(realm=REALM, connection=connection, keys=keys, names=names_of(keys), allow_empty=True)
 
 
 def first_id(slug: str) -> str:
@@ -240,10 +241,10 @@ def held(sink: SinkSpec) -> str | None:
     return values[-1] if values else None
 
 
-def is_ours(key_id: str) -> bool:
+def is_ours(key_id: str, environment: str = REALM.environment) -> bool:
     """Whether an id carries this manifest's mark, worked out without the product's help."""
     slug, _, rest = key_id.partition(".")
-    marked = "\0".join(("v1", REALM.owner, REALM.environment, REALM.project, slug))
+    marked = "\0".join(("v1", REALM.owner, environment, REALM.project, slug))
     tag = base64.b32encode(hashlib.sha256(marked.encode()).digest()).decode().lower()[:8]
     return re.fullmatch(tag + r"\.g[1-9a-z][0-9a-z]?", rest) is not None
 

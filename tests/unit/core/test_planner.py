@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.core.desired import After, At, DesiredKey, Expiry, Never, SinkSpec
 from reconciler.core.keys import Live, LiveKey
-from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Plan, Reason, Risk, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Reason, Retire, Risk, Update
 from reconciler.core.planner import plan_destroy, plan_environment
 from reconciler.core.secret import Secret
 from tests.support.builders import (
@@ -204,7 +204,7 @@ CASES: dict[str, Case] = {
 }
 
 
-def entry_of(plan: EnvironmentPlan) -> Create | Deliver | Update | Delete | None:
+def entry_of(plan: EnvironmentPlan) -> Change | None:
     """The one entry; the deletion of what it makes again comes beside it."""
     leftovers = {change.leftover for change in plan.changes if isinstance(change, Create)}
     changes = [change for change in plan.changes if change.key_id not in leftovers]
@@ -271,10 +271,14 @@ def test_the_table_above_has_every_action_reason_and_mark() -> None:
     plans = [plan_of(case) for case in CASES.values()]
     plans.append(plan_environment(desired(wanted()), live(live_key(), live_key(generation=2)), {}))
     plans.append(plan_destroy(desired(), live(live_key(), own=[owned_id("ci")])))
+    plans.append(plan_environment(desired(absent=frozenset({"old"})), live(live_key(id="old")), {}))
+    plans.append(plan_environment(desired(prune="expire"), live(live_key(), undelivered("lost")), {}))
+    plans.append(plan_environment(desired(prune="report"), live(live_key()), {}))
     changes = [change for plan in plans for change in plan.changes]
+    reasons = {entry.reason for plan in plans for entry in (*plan.changes, *plan.unchanged)}
 
-    assert {type(change) for change in changes} == {Create, Deliver, Update, Delete}
-    assert {change.reason for change in changes} | {Reason.EQUAL} == set(Reason)
+    assert {type(change) for change in changes} == {Create, Deliver, Update, Retire, Delete}
+    assert reasons == set(Reason)
     assert {mark.risk for change in changes for mark in change.marks} == set(Risk)
 
 

@@ -189,10 +189,16 @@ async def test_touching_a_key_changes_nothing_of_it(bench: Bench) -> None:
 async def test_a_description_survives_an_update(bench: Bench) -> None:
     bench.emulator.add_key("shop", "told", [])
     (key,) = (await bench.keys.list()).keys
-    described = replace(key, description="for the nightly job")
-    for change in (bench.keys.update(described, STATE), bench.keys.touch(described)):
-        await change
-        assert json.loads(bench.between.asked[-1].content)["description"] == "for the nightly job"
+    state = replace(STATE, description="for the nightly job")
+    await bench.keys.update(key, state)
+    assert json.loads(bench.between.asked[-1].content)["description"] == "for the nightly job"
+    await bench.keys.touch(replace(key, description="for the nightly job"))
+    assert json.loads(bench.between.asked[-1].content)["description"] == "for the nightly job"
+
+
+async def test_no_description_is_sent_where_none_is_wanted(bench: Bench) -> None:
+    await bench.keys.create("ci.aaaaaaaa.g1", STATE)
+    assert "description" not in json.loads(bench.between.asked[-1].content)
 
 
 async def test_a_project_key_creates_on_1_9_and_is_told_why_not_on_newer_servers() -> None:

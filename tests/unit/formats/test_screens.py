@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,17 +15,19 @@ from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
 from reconciler.core.guards import Refusal
-from reconciler.core.outcome import Outcome, Result, Status
+from reconciler.core.outcome import EnvironmentOutcome, Outcome, Result, Status
 from reconciler.core.plan import Create, Plan, Reason, Risk
 from reconciler.core.planner import plan_environment
 from reconciler.core.scopes import Catalogue
 from reconciler.errors import Position, Problem
 from reconciler.formats.catalogue import scopes_json, scopes_markdown, scopes_text
-from reconciler.formats.data import outcome_json, plan_json, problems_json
+from reconciler.formats.data import outcome_json, problems_json
 from reconciler.formats.markdown import outcome_markdown, plan_markdown, problems_markdown
 from reconciler.formats.text import Screen, outcome_text, plan_text, progress_text
+from reconciler.formats.words import plan_summary
 from tests.support import screens
 from tests.support.builders import desired, live, wanted
+from tests.support.saving import plan_json
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 WHOLE, REFUSALS, REPORT = screens.whole(), screens.refusals(), screens.outcome()
@@ -44,6 +47,7 @@ def test_the_snapshots_show_every_action_reason_mark_guard_and_status() -> None:
         "in-use",
         "limit",
         "own-credential",
+        "protect",
         "sensitive",
     }
     assert all(f": {status}\n" in report for status in Status)
@@ -204,13 +208,10 @@ def _result() -> Result:
 
 
 def hostile_report() -> Outcome:
-    (environment,) = screens.success().environments
-    return Outcome(
-        environments=(
-            type(environment)(environment=screens.HOSTILE, results=(_result(),), warnings=(screens.HOSTILE,)),
-        ),
-        warnings=(screens.HOSTILE,),
+    environment = EnvironmentOutcome(
+        environment=screens.HOSTILE, owner=screens.HOSTILE, results=(_result(),), warnings=(screens.HOSTILE,)
     )
+    return Outcome(environments=(environment,), warnings=(screens.HOSTILE,))
 
 
 def tokens(page: str) -> list[Token]:
@@ -257,18 +258,10 @@ def test_json_carries_any_name_in_ascii() -> None:
     shown = plan_json(plan, ())
 
     assert shown.isascii()
-    assert json.loads(shown)["environments"][0]["changes"][0]["fields"][0]["after"] == "\ud800é\u202e"
+    assert json.loads(shown)["environments"][0]["changes"][0]["after"]["name"] == "\ud800é\u202e"
 
 
 # --- for programs ---
-
-
-def test_scopes_come_as_lists_whether_a_key_is_made_or_changed() -> None:
-    changes = json.loads(plan_json(WHOLE, REFUSALS))["environments"][0]["changes"]
-
-    scopes = [field for change in changes for field in change["fields"] if field["name"] == "scopes"]
-    assert len(scopes) > 5
-    assert all(set(field) == {"name", "added", "removed"} for field in scopes)
 
 
 def test_the_summary_of_the_json_counts_what_it_lists() -> None:
@@ -276,8 +269,8 @@ def test_the_summary_of_the_json_counts_what_it_lists() -> None:
     environments = plan["environments"]
     actions = [change["action"] for environment in environments for change in environment["changes"]]
 
-    assert {name: actions.count(name) for name in ("create", "deliver", "update", "delete")} == {
-        name: count for name, count in plan["summary"].items() if name not in {"unchanged", "unmanaged"}
+    assert {name: actions.count(name) for name in ("create", "deliver", "update", "retire", "delete")} == {
+        name: count for name, count in plan["summary"].items() if name not in {"unchanged", "unmanaged", "ignored"}
     }
     assert plan["summary"]["unmanaged"] == sum(len(environment["unmanaged"]) for environment in environments)
     assert len(plan["refusals"]) == len(REFUSALS)
@@ -286,8 +279,8 @@ def test_the_summary_of_the_json_counts_what_it_lists() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "show",
-    [plan_text, lambda plan, refusals: plan_text(plan, refusals, color=True), plan_markdown, plan_json],
-    ids=["text", "colour", "markdown", "json"],
+    [plan_text, lambda plan, refusals: plan_text(plan, refusals, color=True), plan_json],
+    ids=["text", "colour", "json"],
 )
 def test_ten_thousand_changes_are_shown_soon(show: Callable[[Plan, tuple[Refusal, ...]], str]) -> None:
     plan = screens.mass(10_000)
@@ -298,3 +291,43 @@ def test_ten_thousand_changes_are_shown_soon(show: Callable[[Plan, tuple[Refusal
 
     assert time.process_time() - started <= 1.5
     assert len(shown) > 1_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [150, 1000, 10_000])
+def test_a_comment_holds_the_markdown_of_any_plan_and_what_ends_keys_comes_first(count: int) -> None:
+    plan = screens.mass(count)
+
+    shown = plan_markdown(plan, REFUSALS)
+
+    assert len(shown) < 65_536
+    assert plan_summary(plan) in shown
+    assert all(refusal.message in shown for refusal in REFUSALS)
+    if count > 150:  # else everything is told, by address
+        assert shown.index("**delete**") < (shown + "**update**").index("**update**")
+        assert "told in short" in shown
+    assert count < 10_000 or f"and {count - 500} more" in shown
+
+
+def test_a_comment_holds_the_markdown_of_a_thousand_environments() -> None:
+    (environment,) = screens.mass(9).environments
+    plan = Plan(environments=tuple(replace(environment, environment=f"tenant-{number}") for number in range(1000)))
+
+    shown = plan_markdown(plan, ())
+
+    assert len(shown) < 65_536
+    assert "### `tenant-0`" in shown
+    assert re.search(r"- … and \d+ more$", shown)
+
+
+@pytest.mark.slow
+def test_a_comment_holds_the_markdown_of_any_report_and_what_failed_comes_first() -> None:
+    changes = screens.mass(10_000).changes
+    results = [Result(change=change, status=Status.APPLIED) for change in changes]
+    results[-1] = Result(change=changes[-1], status=Status.FAILED, message="the server answered 500")
+    outcome = Outcome(environments=(EnvironmentOutcome(environment="staging", owner="shop", results=tuple(results)),))
+
+    shown = outcome_markdown(outcome)
+
+    assert len(shown) < 65_536
+    assert shown.index("**failed**") < shown.index("**applied**")

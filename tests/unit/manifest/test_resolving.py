@@ -12,6 +12,7 @@ from reconciler.core.connecting import connection, unset_variables
 from reconciler.core.desired import After, CredentialSpec, Desired
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.manifest import Manifest, parse
+from reconciler.core.manifests import chosen
 from reconciler.core.resolve import resolve
 from reconciler.core.scopes import Catalogue
 from reconciler.edge.documents import from_text
@@ -139,11 +140,11 @@ def test_where_a_credential_is_stays_as_it_is_written(source: Literal["env", "fi
 def test_an_environment_that_the_manifest_does_not_have_is_the_callers_mistake() -> None:
     declared = manifest("environments:\n  production: {endpoint: emulator, project: p}\n")
     with pytest.raises(UsageError) as raised:
-        connection(declared, "prodcution", {})
+        chosen([declared], ["prodcution"])
     assert raised.value.message == 'team/keys.yaml has no environment "prodcution"'
     assert raised.value.hint == 'did you mean "production"?'
     with pytest.raises(UsageError) as raised:
-        unset_variables(declared, "x", {})
+        chosen([declared], ["x"])
     assert raised.value.hint == 'it has "production"'
 
 
@@ -188,7 +189,10 @@ def test_unknown_scopes_are_left_to_the_server_where_it_was_asked() -> None:
     text = "keys: {ci: {scopes: [brand.new]}}\n"
     assert desired(text, server=frozenset({"brand.new"})).keys[0].scopes == {"brand.new"}
     assert problems(desired, text) == [
-        'team/keys.yaml:3:22: scope "brand.new" is unknown\n  hint: `reconciler scopes` lists them all'
+        (
+            'team/keys.yaml:3:22: scope "brand.new" is unknown\n'
+            "  hint: `reconciler scopes` lists them all; `extra_scopes` of an environment admits one that is newer"
+        )
     ]
 
 

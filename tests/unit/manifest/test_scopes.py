@@ -58,7 +58,11 @@ def test_the_servers_own_list_wins_over_the_catalogue_both_ways() -> None:
     [
         ("user.read", 'scope "user.read" is unknown', 'did you mean "users.read"?'),
         ("Users.Read", 'scope "Users.Read" is unknown', 'did you mean "users.read"?'),
-        ("launch.it", 'scope "launch.it" is unknown', "`reconciler scopes` lists them all"),
+        (
+            "launch.it",
+            'scope "launch.it" is unknown',
+            "`reconciler scopes` lists them all; `extra_scopes` of an environment admits one that is newer",
+        ),
         ("row.*", '"row.*" matches no scope', "`reconciler scopes` lists them all"),
         (
             "keys.*",
