@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+from reconciler.core.credential import CredentialInUse
 from reconciler.core.desired import After, At, SinkSpec
-from reconciler.core.guards import Allowances, Refusal, check, check_limit
+from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_limit
 from reconciler.core.outcome import EnvironmentOutcome, Outcome, Result, Status
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
 from reconciler.core.planner import plan_destroy, plan_environment
@@ -108,6 +110,20 @@ def left() -> EnvironmentPlan:
     return plan_environment(declared, live(live_key(), live_key("undeclared")), {})
 
 
+def denied() -> EnvironmentPlan:
+    """An environment whose credential may not do what is planned."""
+    world = replace(
+        live(live_key("renamed"), version="2.6.2"),
+        credential=CredentialInUse(
+            kind="ephemeral_key",
+            source="the environment variable APPWRITE_API_KEY",
+            end=NOW + timedelta(hours=1),
+            scopes=frozenset({"keys.read"}),
+        ),
+    )
+    return plan_environment(desired(wanted("new"), wanted("renamed", title="New name")), world, {})
+
+
 def refusals() -> tuple[Refusal, ...]:
     """One refusal of every guard."""
     many = tuple(live_key(f"key-{number}", accessed=NOW) for number in range(10))
@@ -122,7 +138,8 @@ def refusals() -> tuple[Refusal, ...]:
     made = [(wish, plan_environment(wish, world, {})) for wish, world in plans]
     found = [refusal for wish, plan in made for refusal in check(wish, plan, Allowances())]
     limits = [refusal for _, plan in made for refusal in check_limit([plan])]
-    return tuple({refusal.guard: refusal for refusal in (*found, *limits)}.values())
+    credential = check_destroy(denied())
+    return tuple({refusal.guard: refusal for refusal in (*found, *limits, *credential)}.values())
 
 
 def hostile() -> EnvironmentPlan:
@@ -145,7 +162,7 @@ def destroyed() -> EnvironmentPlan:
 
 def whole() -> Plan:
     """Several environments."""
-    return Plan(environments=(everything(), left(), unchanged(), destroyed()))
+    return Plan(environments=(everything(), left(), unchanged(), destroyed(), denied()))
 
 
 def outcome() -> Outcome:

@@ -12,6 +12,7 @@ from reconciler.core.keys import Live, LiveKey
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Reason, Retire, Risk, Update
 from reconciler.core.planner import plan_destroy, plan_environment
 from reconciler.core.secret import Secret
+from tests.support import screens
 from tests.support.builders import (
     NOW,
     OTHER_SINK,
@@ -274,6 +275,7 @@ def test_the_table_above_has_every_action_reason_and_mark() -> None:
     plans.append(plan_environment(desired(absent=frozenset({"old"})), live(live_key(id="old")), {}))
     plans.append(plan_environment(desired(prune="expire"), live(live_key(), undelivered("lost")), {}))
     plans.append(plan_environment(desired(prune="report"), live(live_key()), {}))
+    plans.append(screens.denied())
     changes = [change for plan in plans for change in plan.changes]
     reasons = {entry.reason for plan in plans for entry in (*plan.changes, *plan.unchanged)}
 
