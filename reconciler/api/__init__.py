@@ -45,7 +45,7 @@ from reconciler.edge.journal import RunJournal
 from reconciler.edge.key_file import KeyFile
 from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.edge.sinks import InstalledSinks
-from reconciler.errors import GuardError, raise_together
+from reconciler.errors import GuardError, UsageError, raise_together
 from reconciler.ports import Clock, SecretSink, Sinks
 
 __all__ = [
@@ -113,14 +113,12 @@ class Reconciler:
 
     async def lend(self, asked: Asked) -> EphemeralKey:
         """An ephemeral key of the one environment that is connected: nothing takes it back before it expires."""
-        (site,) = self.sites
-        return await ephemeral.lend(site, asked, shipped_catalogue())
+        return await ephemeral.lend(self._only, asked, shipped_catalogue())
 
     async def bootstrap(self, wanted: FirstKey, sink: SecretSink) -> Made:
         """The first key that manages keys, in the one environment that is connected; its secret goes to the sink."""
-        (site,) = self.sites
-        project = site.empty.connection.project
-        making = Bootstrap(store=site.store, project=project, clock=self.clock, entropy=self.entropy)
+        project = self._only.empty.connection.project
+        making = Bootstrap(store=self._only.store, project=project, clock=self.clock, entropy=self.entropy)
         return await making.run(wanted, sink)
 
     async def apply(self, planned: Planned, *, progress: Progress = lambda _: None) -> Outcome:
@@ -157,6 +155,14 @@ class Reconciler:
                 journal.close(success=outcome.complete)
         outcome = with_done(outcome, planned)
         return replace(outcome, warnings=tuple(warning for each in journals.values() for warning in each.warnings))
+
+    @property
+    def _only(self) -> Site:
+        if len(self.sites) != 1:
+            raise UsageError(
+                f"this is for one environment, and {len(self.sites)} are connected", hint="name one environment"
+            )
+        return self.sites[0]
 
 
 def refuse(planned: Planned) -> None:
