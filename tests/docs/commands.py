@@ -38,8 +38,8 @@ class Step:
 
 
 def environment(home: Path, **variables: str) -> dict[str, str]:
-    """What a command sees: the installed program, a home of its own, a network that leads nowhere, a `make` that only
-    looks whether there are such targets.
+    """What a command sees: the installed program, a home of its own, a network that leads nowhere, a name for
+    git, a `make` that only looks whether there are such targets.
     """
     return {
         "PATH": os.pathsep.join((str(PROGRAMS), os.environ["PATH"])),
@@ -49,6 +49,8 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
         "HTTP_PROXY": "http://127.0.0.1:9",
         "HTTPS_PROXY": "http://127.0.0.1:9",
         "NO_PROXY": "127.0.0.1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        **{f"GIT_{who}_{what}": "a@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         **variables,
     }
 
