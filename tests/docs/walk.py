@@ -1,7 +1,7 @@
 """A page as its reader meets it: `python -m tests.docs.walk docs/tutorial.md`, or `make tutorial`.
 
 Clones what is committed here into a temporary folder, goes into the clone and does what the page says, step by step,
-with its own `make install`: nothing of this checkout is used. The first step that fails or shows something else ends it.
+with its own `make install`: nothing of this checkout is used. A step that fails or shows something else ends it.
 """
 
 from __future__ import annotations
