@@ -53,7 +53,7 @@ def kind(root: Node, node: Node, link: Link) -> str:
 def _one(root: Node, node: Node, name: str, link: Link) -> str:
     if name == "array":
         each = kind(root, node["items"], link)
-        return f"a list of {'texts' if each == 'text' else _LINK.sub(r'[\1s]\2', each)}"
+        return "a list of " + ("texts" if each == "text" else _LINK.sub(r"[\1s]\2", each))
     if name == "object" and isinstance(values := node.get("additionalProperties"), dict):
         return f"names, each with {kind(root, values, link)}"
     return "a time" if node.get("format") == "date-time" else _TYPES[name]
