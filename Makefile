@@ -23,10 +23,10 @@ unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo tutorial test lint types layers docs pages unit format bench lock clean
+.PHONY: help install demo tutorial test lint types layers docs pages unit test-live format bench lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(RUNTIME) ## Put the `reconciler` command into .venv/bin, with what it needs to run
 
@@ -53,7 +53,13 @@ docs: $(DEV) ## Links, changelog, decision records; that every page does and sho
 	$(BIN)/python -m pytest --quiet tests/docs
 
 unit: $(DEV) $(WITNESS) $(NODE)/node_modules/.package-lock.json ## All other tests; ARGS= goes to pytest, JOBS= is the number of processes
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --ignore tests/docs $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --ignore tests/docs --ignore tests/live $(ARGS)
+
+test-live: $(DEV) ## The main job on your own server: APPWRITE_ENDPOINT, APPWRITE_PROJECT_ID and a credential
+	@$(BIN)/python -c 'import os, sys; sys.exit(not (os.environ.get("APPWRITE_ENDPOINT") and \
+	os.environ.get("APPWRITE_PROJECT_ID")))' || { echo >&2 "APPWRITE_ENDPOINT and APPWRITE_PROJECT_ID must name a \
+	project of yours, and APPWRITE_API_KEY or APPWRITE_ORGANIZATION_API_KEY what may manage its keys. See CONTRIBUTING.md."; exit 1; }
+	exec $(BIN)/python -m pytest tests/live $(ARGS)
 
 pages: $(DEV) ## Write the pages of docs/reference that are generated anew
 	$(BIN)/python -m docs.generate

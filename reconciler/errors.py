@@ -92,6 +92,14 @@ class ServerError(ReconcilerError):
     """Whoever runs the server, or the network between, must act; or nobody, and it passes."""
 
 
+class Unreachable(ServerError):
+    """No connection comes about."""
+
+
+class Untrusted(ServerError):
+    """Something answers, and cannot prove that it is the server."""
+
+
 class Rejected(ServerError):
     """A clear no: a 4xx that passes with no retry. Nothing was changed, and nothing will be."""
 

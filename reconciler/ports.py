@@ -6,10 +6,11 @@ Implementations translate every foreign failure into `reconciler.errors` before 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.core.desired import SinkSpec
+from reconciler.core.ephemeral import EphemeralKey
 from reconciler.core.keys import KeyState, Listing, LiveKey, ServerFacts
 from reconciler.core.secret import Secret
 
@@ -50,8 +51,20 @@ class KeyStore(Protocol):
         """Delete a key; that it is gone already is success."""
         ...
 
+    async def create_ephemeral(self, scopes: frozenset[str], lifetime: timedelta) -> EphemeralKey:
+        """A key that dies after that long; the server keeps nothing of it."""
+        ...
+
     async def accepts(self, secret: Secret) -> bool:
         """Whether the server authenticates a key by its secret in this project, now."""
+        ...
+
+    async def may_write(self, absent_id: str) -> bool:
+        """Whether the credential may write keys: asks for the deletion of a key that surely does not exist."""
+        ...
+
+    async def may_create(self, taken_id: str, secret: Secret | None = None) -> bool:
+        """Whether the credential, or a key by its secret, may create keys: asks for one of an id that is taken."""
         ...
 
 

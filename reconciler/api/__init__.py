@@ -13,19 +13,25 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler.api.logins import Login, Logins
+from reconciler.api.doctoring import examine
+from reconciler.api.logins import Login
 from reconciler.api.plan_files import check_plan_file, read_plan, reread_manifests, save, write_plan
 from reconciler.api.reading import Validation, read_manifest, read_manifests, validate
-from reconciler.api.wiring import Servers, Wiring
-from reconciler.app import planning
+from reconciler.api.wiring import wired
+from reconciler.app import ephemeral, planning
 from reconciler.app.apply import EnvironmentApply, Progress, preflight
+from reconciler.app.bootstrap import Bootstrap
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, Site
 from reconciler.app.resuming import resume, with_done
+from reconciler.core.checkup import Checkup
+from reconciler.core.command_environment import command_environment, credential_variables
+from reconciler.core.ephemeral import Asked, EphemeralKey
+from reconciler.core.first_key import FirstKey, Made
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances
 from reconciler.core.manifest import Manifest
@@ -36,14 +42,21 @@ from reconciler.core.saved import SavedPlan
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock
 from reconciler.edge.journal import RunJournal
+from reconciler.edge.key_file import KeyFile
 from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.edge.sinks import InstalledSinks
 from reconciler.errors import GuardError, raise_together
-from reconciler.ports import Clock, Sinks
+from reconciler.ports import Clock, SecretSink, Sinks
 
 __all__ = [
     "Allowances",
+    "Asked",
+    "Checkup",
+    "EphemeralKey",
+    "FirstKey",
+    "KeyFile",
     "Login",
+    "Made",
     "Manifest",
     "Outcome",
     "Planned",
@@ -52,7 +65,10 @@ __all__ = [
     "Selection",
     "Validation",
     "check_plan_file",
+    "command_environment",
     "connect",
+    "credential_variables",
+    "examine",
     "read_manifest",
     "read_manifests",
     "read_plan",
@@ -94,6 +110,18 @@ class Reconciler:
     async def plan_to_destroy(self) -> Planned:
         """Plan the deletion of every owned key."""
         return await planning.plan_to_destroy(self.sites)
+
+    async def lend(self, asked: Asked) -> EphemeralKey:
+        """An ephemeral key of the one environment that is connected: nothing takes it back before it expires."""
+        (site,) = self.sites
+        return await ephemeral.lend(site, asked, shipped_catalogue())
+
+    async def bootstrap(self, wanted: FirstKey, sink: SecretSink) -> Made:
+        """The first key that manages keys, in the one environment that is connected; its secret goes to the sink."""
+        (site,) = self.sites
+        project = site.empty.connection.project
+        making = Bootstrap(store=site.store, project=project, clock=self.clock, entropy=self.entropy)
+        return await making.run(wanted, sink)
 
     async def apply(self, planned: Planned, *, progress: Progress = lambda _: None) -> Outcome:
         """Do what was planned.
@@ -161,16 +189,8 @@ async def connect(  # noqa: PLR0913 - what a run is made of
     variables = Variables(variables)
     clock, entropy = clock or SystemClock(), entropy or random.SystemRandom()
     stop = asyncio.Event()
-    async with AsyncExitStack() as stack:
-        wiring = Wiring(
-            servers=Servers(stack=stack, parallelism=parallelism),
-            catalogue=shipped_catalogue(),
-            variables=variables,
-            clock=clock,
-            entropy=entropy,
-            stop=stop,
-            logins=Logins(stack=stack, login=login, clock=clock) if login else None,
-        )
+    made = wired(variables, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop, login=login)
+    async with made as wiring:
         several = (manifests,) if isinstance(manifests, Manifest) else tuple(manifests)
         sites = await wiring.sites(chosen(several, environments))
         yield Reconciler(sites=sites, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop)

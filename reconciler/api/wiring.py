@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.api.logins import Logins
+from reconciler.api.logins import Login, Logins
 from reconciler.app.planning import Site
 from reconciler.core.addresses import EMULATOR
 from reconciler.core.connecting import connection
@@ -25,9 +25,11 @@ from reconciler.core.own_files import FOLDER
 from reconciler.core.resolve import desires_nothing, resolve
 from reconciler.core.scopes import Catalogue
 from reconciler.core.secret import Secret
+from reconciler.core.variables import Variables
 from reconciler.edge import credentials, own_folder
 from reconciler.edge.appwrite import AppwriteKeys, Server, open_http
 from reconciler.edge.credentials import Credential
+from reconciler.edge.resources import shipped_catalogue
 from reconciler.errors import ReconcilerError, UsageError, raise_together
 from reconciler.ports import Clock
 
@@ -93,13 +95,14 @@ class Wiring:
         failed: list[ReconcilerError] = []
         for manifest, found in connections:  # one after the other: commands and logins may speak to a person
             try:
-                loaded.append((manifest, found, await self._credential(manifest, found)))
+                loaded.append((manifest, found, await self.credential(manifest, found)))
             except ReconcilerError as error:
                 failed.append(error)
         raise_together(failed)
-        return each(lambda each_: self._site(*each_), loaded)
+        return each(lambda each_: self.site(*each_), loaded)
 
-    async def _credential(self, manifest: Manifest, found: Connection) -> Credential | None:
+    async def credential(self, manifest: Manifest, found: Connection) -> Credential | None:
+        """The credential of an environment; None for the built-in emulator."""
         folder = Path(manifest.path).parent
         if self.logins is not None and found.endpoint != EMULATOR:
             http, limiter, _ = self.servers.at(found.endpoint, folder)
@@ -108,7 +111,8 @@ class Wiring:
             return await asyncio.to_thread(credentials.load, found, self.variables, folder)
         return credentials.load(found, self.variables, folder)
 
-    def _site(self, manifest: Manifest, found: Connection, credential: Credential | None) -> Site:
+    def site(self, manifest: Manifest, found: Connection, credential: Credential | None) -> Site:
+        """The site of an environment; without a credential only what is public can be asked there."""
         folder = Path(manifest.path).parent
         if found.endpoint == EMULATOR:
             emulator = self.servers.emulator(folder)
@@ -140,6 +144,29 @@ class Wiring:
             folder=folder,
             credential=in_use,
             place=(id(http), found.project, found.organization, credential and credential.secret, in_use),
+        )
+
+
+@asynccontextmanager
+async def wired(
+    variables: Variables,
+    *,
+    parallelism: int,
+    clock: Clock,
+    entropy: random.Random,
+    stop: asyncio.Event,
+    login: Login | None,
+) -> AsyncIterator[Wiring]:
+    """A wiring whose connections are closed, and whose logins are ended, with the context."""
+    async with AsyncExitStack() as stack:
+        yield Wiring(
+            servers=Servers(stack=stack, parallelism=parallelism),
+            catalogue=shipped_catalogue(),
+            variables=variables,
+            clock=clock,
+            entropy=entropy,
+            stop=stop,
+            logins=Logins(stack=stack, login=login, clock=clock) if login else None,
         )
 
 

@@ -19,6 +19,7 @@ from random import Random
 
 from reconciler.app.minting import Mint
 from reconciler.app.stopped import Stopped
+from reconciler.app.trial import works
 from reconciler.core.desired import SinkSpec, settled
 from reconciler.core.keys import KeyState, LiveKey
 from reconciler.core.outcome import Status
@@ -30,8 +31,6 @@ from reconciler.core.times import show_instant
 from reconciler.errors import CredentialError, ReconcilerError, Rejected, ServerError, SinkError
 from reconciler.ports import Clock, Journal, KeyStore, SecretSink, Sinks
 
-_TRIAL_SECONDS = 5.0
-_TRIAL_PAUSE = 0.25
 _OTHER_FIELDS = "another run made this key with other fields"
 
 
@@ -149,15 +148,12 @@ class Delivery:
         """Use the key once; a server before 2.0 may take a moment to know it."""
         if key.secret is None:
             return
-        deadline = self.clock.monotonic() + _TRIAL_SECONDS
-        while not await self.store.accepts(key.secret):
-            if self.clock.monotonic() >= deadline:
-                raise Stopped(
-                    Status.UNDELIVERED,
-                    "the server refuses the new key's own secret",
-                    "see whether the project is beyond its 1,000 keys; expired ones count",
-                )
-            await self.clock.sleep(_TRIAL_PAUSE)
+        if not await works(self.store, self.clock, key.secret):
+            raise Stopped(
+                Status.UNDELIVERED,
+                "the server refuses the new key's own secret",
+                "see whether the project is beyond its 1,000 keys; expired ones count",
+            )
 
     async def _undo(self, commit: Commit, why: Stopped) -> LiveKey:
         """Undo what nobody uses yet and raise why, or find that the commit was applied after all."""

@@ -15,7 +15,7 @@ from reconciler.core.delivery import shared_sinks
 from reconciler.core.desired import Desired
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_limit
-from reconciler.core.keys import Live, ServerFacts, own_ids
+from reconciler.core.keys import Listing, Live, ServerFacts, own_ids
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
 from reconciler.core.planner import addresses, plan_destroy, plan_environment
 from reconciler.core.quoting import quoted
@@ -152,13 +152,17 @@ async def _look(site: Site) -> Live:
     except ExceptionGroup as group:
         error = group.exceptions[0]
         raise error from error.__cause__
-    keys = listing.result()
+    return live_of(site, facts.result(), listing.result())
+
+
+def live_of(site: Site, facts: ServerFacts, listing: Listing) -> Live:
+    """What a server said of itself and of a project's keys, as plans see it."""
     credential = site.credential
     return Live(
-        keys=keys.keys,
-        now=keys.now,
-        facts=replace(facts.result(), organization_routes=keys.by_organization),
-        own=own_ids(keys.keys, site.own_secret, credential.id if credential else None),
+        keys=listing.keys,
+        now=listing.now,
+        facts=replace(facts, organization_routes=listing.by_organization),
+        own=own_ids(listing.keys, site.own_secret, credential.id if credential else None),
         credential=credential,
     )
 

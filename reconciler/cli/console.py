@@ -33,6 +33,15 @@ def color(stream: TextIO, *, no_color: bool) -> bool:
     return stream.isatty() and not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def can_write(stream: TextIO, text: str) -> bool:
+    """Whether the encoding of a stream has these characters."""
+    try:
+        text.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def fitted(text: str, stream: TextIO) -> str:
     """Each line folded to the terminal where a stream is one; elsewhere as it is, for editors and grep."""
     if not stream.isatty():
@@ -125,3 +134,10 @@ def show_error(error: ReconcilerError) -> None:
             note(fitted(f"error: {error.message}", sys.stderr))
             if error.hint:
                 note(fitted(f"  hint: {error.hint}", sys.stderr))
+
+
+def in_our_words(error: click.ClickException) -> UsageError:
+    """What click says of the arguments, as every other error is said: `error: no such option: --frobnicate`."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return UsageError(said[:1].lower() + said[1:], hint=f"{context.command_path if context else 'reconciler'} --help")

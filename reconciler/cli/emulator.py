@@ -59,7 +59,7 @@ def emulator(
     database: Path,
     faults: str | None,
 ) -> None:
-    """Run an Appwrite of your own, with the key routes and few others.
+    """Run an Appwrite of your own, small and without a network.
 
     For any client, until Ctrl-C. A console session that may do everything is written to a file beside the database,
     for `credential: {file: PATH}` in a manifest, and so is the password of its owner, for a login.

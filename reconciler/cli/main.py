@@ -14,13 +14,16 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.apply import apply, destroy
+from reconciler.cli.bootstrap import bootstrap
+from reconciler.cli.doctor import doctor
 from reconciler.cli.emulator import emulator
+from reconciler.cli.exec import exec_
 from reconciler.cli.init import init
 from reconciler.cli.plan import plan
 from reconciler.cli.schema import schema
 from reconciler.cli.scopes import scopes
 from reconciler.cli.validate import validate
-from reconciler.errors import ReconcilerError, UsageError
+from reconciler.errors import ReconcilerError
 
 
 class _InOrder(click.Group):
@@ -53,15 +56,8 @@ def cli() -> None:
     """
 
 
-for command in (init, validate, plan, apply, destroy, scopes, schema, emulator):
+for command in (init, bootstrap, doctor, validate, plan, apply, destroy, exec_, scopes, schema, emulator):
     cli.add_command(command)
-
-
-def _in_our_words(error: click.ClickException) -> UsageError:
-    """What click says of the arguments, as every other error is said: `error: no such option: --frobnicate`."""
-    said = " ".join(error.format_message().split()).rstrip(".")
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    return UsageError(said[:1].lower() + said[1:], hint=f"{context.command_path if context else 'reconciler'} --help")
 
 
 def main() -> NoReturn:
@@ -79,7 +75,7 @@ def main() -> NoReturn:
         console.note(error.message)
         code = 1
     except click.ClickException as error:
-        console.show_error(_in_our_words(error))
+        console.show_error(console.in_our_words(error))
         code = 1
     except (click.Abort, KeyboardInterrupt):
         console.note("Interrupted; nothing more was done.")

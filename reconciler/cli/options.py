@@ -163,3 +163,8 @@ def refuse_with_plan(ctx: click.Context) -> None:
             f"{', '.join(given)} cannot be given with a saved plan, which fixes that",
             hint="leave it out, or make another plan with it: reconciler plan --out FILE",
         )
+
+
+def names(given: tuple[str, ...]) -> frozenset[str]:
+    """The names in a repeatable option that takes several, with commas between them."""
+    return frozenset(name for each in given for part in each.split(",") if (name := part.strip()))

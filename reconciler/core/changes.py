@@ -73,6 +73,7 @@ def reconcile(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Update
         return Unchanged(address=key.address, key_id=match.id, state=before)
     marks = _change_marks(match, after, live, on_probation=on_probation)
     from_globs = key.from_globs - before.scopes
+    lost = key.lost if before.scopes != after.scopes else ()
     if not sinks and not on_probation:
         return Update(
             address=key.address,
@@ -82,7 +83,7 @@ def reconcile(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Update
             reason=Reason.FIELDS_DIFFER,
             marks=marks,
             from_globs=from_globs,
-            lost=key.lost,
+            lost=lost,
         )
     replaced = tuple(sink for sink in sinks if held.get(sink) not in (None, match.secret))
     reason = Reason.SINK_DIFFERS if all(sink in held for sink in sinks) else Reason.SINK_UNREADABLE
@@ -95,7 +96,7 @@ def reconcile(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Update
         reason=Reason.UNDELIVERED if on_probation else reason,
         marks=(*marks, *risks.of_sinks(replaced)),
         from_globs=from_globs,
-        lost=key.lost,
+        lost=lost,
     )
 
 

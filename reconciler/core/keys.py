@@ -95,6 +95,11 @@ class ServerFacts:
         return self._release >= (2, 6)
 
     @property
+    def has_key_routes(self) -> bool:
+        """Whether keys of a project can be managed by its routes: since 1.9.5."""
+        return self._release >= (1, 9, 5)
+
+    @property
     def project_keys_create(self) -> bool | None:
         """Whether a key of a project may create keys.
 

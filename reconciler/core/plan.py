@@ -203,7 +203,7 @@ def _essence(plan: Plan) -> list[tuple[object, ...]]:
 def _states(change: Change) -> tuple[object, ...]:
     match change:
         case Create(after=after, expiry=expiry, sinks=sinks):  # a duration counts from another now each time
-            return after.name, after.scopes, expiry, sinks
+            return after.name, after.scopes, after.description, expiry, sinks
         case Deliver(before=before, after=after, sinks=sinks):
             return before, after, sinks
         case Update(before=before, after=after):

@@ -17,7 +17,7 @@ import pytest
 from reconciler import api
 from reconciler.app.apply import EnvironmentApply
 from reconciler.app.delivery import Delivery, Written
-from reconciler.core.desired import SinkSpec
+from reconciler.core.desired import Never, SinkSpec
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.secret import Secret
 from reconciler.edge.appwrite import AppwriteKeys
@@ -124,6 +124,34 @@ def test_no_command_shows_a_secret_in_any_format(
     assert {name for name in files_with_canary(command.folder) if "emulator.sqlite3" not in name} == {"app.env"}
 
 
+MAKING = ("--name", "Made", "--expire", "2099-01-01T00:00:00Z")
+ON_SERVERS = [
+    *(["doctor", "--format", name] for name in FORMATS),
+    ["doctor", "--write-probes"],
+    ["bootstrap", "-e", "local", *MAKING, "--out", "key"],
+    ["bootstrap", "-e", "local", *MAKING, "--print"],
+    ["exec", "-e", "local", "--like", "kept", "--", "true"],
+]
+
+
+@pytest.mark.parametrize("credential", [CREDENTIAL, SESSION], ids=["key", "session"])
+def test_who_looks_at_servers_and_makes_keys_shows_no_credential(
+    command: Command, caplog: pytest.LogCaptureFixture, credential: str
+) -> None:
+    listen(caplog)
+
+    for arguments in ON_SERVERS:
+        ended = command(*arguments, CREDENTIAL=credential)
+        assert ended.code in {0, 1, 125}, ended.err
+        assert WORD not in ended.out + ended.err, arguments
+
+    assert WORD not in caplog.text
+    made = (command.folder / "key").exists()
+    assert made is (credential == SESSION)
+    assert not made or (command.folder / "key").read_text().strip() not in caplog.text
+    assert {name for name in files_with_canary(command.folder) if "emulator.sqlite3" not in name} == {"app.env"}
+
+
 @pytest.mark.parametrize("html", [False, True], ids=["api", "page"])
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 418, 429, 500, 502])
 @pytest.mark.parametrize("credential", [CREDENTIAL, SESSION, WORD * 9], ids=["key", "session", "old key"])
@@ -133,9 +161,12 @@ def test_a_server_that_repeats_the_credential_repeats_it_to_nobody(
     listen(caplog)
     with echoing(status, html=html) as endpoint:
         command.write(MANIFEST.replace("endpoint: emulator", f'endpoint: "{endpoint}"'))
-        for arguments in (["plan"], ["apply", "--auto-approve", "--format", "json"], ["scopes", "-e", "local"]):
+        for arguments in (
+            *(["plan"], ["apply", "--auto-approve", "--format", "json"], ["scopes", "-e", "local"]),
+            *ON_SERVERS,
+        ):
             ended = command(*arguments, CREDENTIAL=credential)
-            assert ended.code == 1
+            assert ended.code == (125 if arguments[0] == "exec" else 1)
             assert WORD not in ended.out + ended.err, arguments
 
     assert WORD not in caplog.text
@@ -285,7 +316,7 @@ async def refused(*_: object) -> object:
 
 PLACES: dict[str, tuple[object, str, Callable[..., object]]] = {
     "listing": (AppwriteKeys, "_list_once", aboom),
-    "reading a page": (AppwriteKeys, "_read_page", boom),
+    "reading a page": (AppwriteKeys, "_read", boom),
     "reading a key": (AppwriteKeys, "_key", boom),
     "creating": (AppwriteKeys, "create", aboom),
     "updating": (AppwriteKeys, "update", aboom),
@@ -334,6 +365,49 @@ async def test_a_traceback_with_the_values_of_our_frames_holds_no_secret(
     shown = own_frames(raised.value)
     assert "Forced" in shown
     assert "reconciler = " in shown or "self = " in shown
+    assert WORD not in shown
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("name", ["create", "accepts", "update", "may_create", "delete"])
+async def test_a_traceback_of_who_makes_the_first_key_holds_no_secret(
+    command: Command, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("reconciler.emulator.actions.new_secret", lambda _: f"{OWNED}new")
+    monkeypatch.setattr(AppwriteKeys, name, aboom)
+    if name == "delete":
+        monkeypatch.setattr(AppwriteKeys, "update", refused)
+    manifest = api.read_manifest(command.folder / "keys.yaml")
+    wanted = api.FirstKey(expiry=Never())
+
+    with pytest.raises(Forced) as raised:
+        async with api.connect(manifest, variables={"CREDENTIAL": SESSION}) as reconciler:
+            await reconciler.bootstrap(wanted, api.KeyFile(command.folder / "key"))
+
+    shown = own_frames(raised.value)
+    assert "self = " in shown
+    assert WORD not in shown
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("place", ["asking", "checking"])
+async def test_a_traceback_of_who_lends_a_key_holds_no_secret(
+    command: Command, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    if place == "asking":
+        monkeypatch.setattr(AppwriteKeys, "create_ephemeral", aboom)
+    else:
+        monkeypatch.setattr("reconciler.emulator.tokens.encode", lambda *_: f"{WORD}.{WORD}.{WORD}")
+        monkeypatch.setattr("reconciler.app.ephemeral.check_end", boom)
+    monkeypatch.setattr("reconciler.app.ephemeral.check_reachable", lambda _: None)
+    manifest = api.read_manifest(command.folder / "keys.yaml")
+
+    with pytest.raises(Forced) as raised:
+        async with api.connect(manifest, variables={"CREDENTIAL": SESSION}) as reconciler:
+            await reconciler.lend(api.Asked(like="kept"))
+
+    shown = own_frames(raised.value)
+    assert "self = " in shown
     assert WORD not in shown
 
 

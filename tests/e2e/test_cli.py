@@ -21,7 +21,19 @@ from tests.repository import ROOT, project
 from tests.support.command import MANIFEST, Command, Ended, in_folder
 
 REALM = Realm(owner="shop", environment="local", project="p1")
-COMMANDS = ("init", "validate", "plan", "apply", "destroy", "scopes", "schema", "emulator")
+COMMANDS = (
+    "init",
+    "bootstrap",
+    "doctor",
+    "validate",
+    "plan",
+    "apply",
+    "destroy",
+    "exec",
+    "scopes",
+    "schema",
+    "emulator",
+)
 
 
 @pytest.fixture

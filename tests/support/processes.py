@@ -52,11 +52,12 @@ class Server:
         answer = self.http.get("/v1/project/keys", headers=headers).raise_for_status()
         return {key["$id"]: key for key in answer.json()["keys"]}
 
-    def create(self, project: str, key_id: str, **fields: object) -> None:
-        """Make a key by hand."""
+    def create(self, project: str, key_id: str, **fields: object) -> str:
+        """Make a key by hand, and return its secret."""
         headers = {"X-Appwrite-Project": project, "X-Appwrite-Mode": "admin", "X-Appwrite-Session": self.session}
         body = {"keyId": key_id, "name": key_id, "scopes": [], **fields}
-        self.http.post("/v1/project/keys", headers=headers, json=body).raise_for_status()
+        answer = self.http.post("/v1/project/keys", headers=headers, json=body).raise_for_status()
+        return str(answer.json()["secret"])
 
     def accepts(self, project: str, secret: str) -> bool:
         """Whether a key of the project has this secret and has not expired."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.core.desired import After, At, SinkSpec
+from reconciler.core.credential import CredentialInUse
+from reconciler.core.desired import After, At, Desired, SinkSpec
 from reconciler.core.guards import Allowances, Refusal, check, check_limit
+from reconciler.core.keys import Live, ServerFacts, own_ids
 from reconciler.core.outcome import EnvironmentOutcome, Outcome, Result, Status
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
 from reconciler.core.planner import plan_destroy, plan_environment
@@ -108,6 +110,18 @@ def left() -> EnvironmentPlan:
     return plan_environment(declared, live(live_key(), live_key("undeclared")), {})
 
 
+def denied() -> tuple[Desired, EnvironmentPlan]:
+    """What a key of the project may not do on a server that is hardened, and what is wanted there."""
+    wish = desired(wanted(scopes=["users.read", "rows.read"]), wanted("new"))
+    secret = Secret("standard_own")
+    own = live_key(id="admin", scopes=["users.read", "keys.read"], secret=secret)
+    credential = CredentialInUse(kind="project_key", source="APPWRITE_API_KEY", id="admin")
+    facts = ServerFacts(version="2.6.2")
+    keys = (own, live_key())
+    world = Live(keys=keys, now=NOW, facts=facts, own=own_ids(keys, secret, "admin"), credential=credential)
+    return wish, plan_environment(wish, world, {})
+
+
 def refusals() -> tuple[Refusal, ...]:
     """One refusal of every guard."""
     many = tuple(live_key(f"key-{number}", accessed=NOW) for number in range(10))
@@ -120,7 +134,7 @@ def refusals() -> tuple[Refusal, ...]:
         (desired(wanted("other"), protect=("key-*",)), live(live_key("key-0"), live_key("other"))),
     )
     made = [(wish, plan_environment(wish, world, {})) for wish, world in plans]
-    found = [refusal for wish, plan in made for refusal in check(wish, plan, Allowances())]
+    found = [refusal for wish, plan in (*made, denied()) for refusal in check(wish, plan, Allowances())]
     limits = [refusal for _, plan in made for refusal in check_limit([plan])]
     return tuple({refusal.guard: refusal for refusal in (*found, *limits)}.values())
 
@@ -145,7 +159,7 @@ def destroyed() -> EnvironmentPlan:
 
 def whole() -> Plan:
     """Several environments."""
-    return Plan(environments=(everything(), left(), unchanged(), destroyed()))
+    return Plan(environments=(everything(), left(), denied()[1], unchanged(), destroyed()))
 
 
 def outcome() -> Outcome:

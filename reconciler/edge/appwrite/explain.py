@@ -13,7 +13,16 @@ import httpx
 from reconciler.edge.appwrite.answer import Answer, ApiError, Failure
 from reconciler.edge.appwrite.call import Call, Peer
 from reconciler.edge.appwrite.meanings import FOREIGN, Case, Meaning, meaning_of, remedy_by_status
-from reconciler.errors import CreationDenied, CredentialError, KeyExists, ReconcilerError, Rejected, ServerError
+from reconciler.errors import (
+    CreationDenied,
+    CredentialError,
+    KeyExists,
+    ReconcilerError,
+    Rejected,
+    ServerError,
+    Unreachable,
+    Untrusted,
+)
 
 _LONGEST_MESSAGE = 200
 _WINDOW = 12
@@ -58,17 +67,17 @@ def unanswered(peer: Peer, call: Call, failure: Failure, attempts: int) -> Serve
     start = f"{_start(peer, call)}: {peer.endpoint}"
     match failure.kind:
         case "unreachable":
-            return ServerError(
+            return Unreachable(
                 f"{start} cannot be reached: {failure.text}",
                 hint=f"check `endpoint:` of {peer.label}, and that this machine can reach the server",
             )
         case "untrusted" if "wrong version number" in failure.text:
-            return ServerError(
+            return Untrusted(
                 f"{start} is not trusted: {failure.text}",
                 hint=f"it may speak http only: if you trust the network, write http:// in `endpoint:` of {peer.label}",
             )
         case "untrusted":
-            return ServerError(
+            return Untrusted(
                 f"{start} is not trusted: {failure.text}",
                 hint="whoever runs the server must give it a certificate of that host name; for an authority "
                 "of your own set SSL_CERT_FILE",

@@ -17,12 +17,14 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
 
+from reconciler.core.ephemeral import EphemeralKey
 from reconciler.core.keys import KeyState, Listing, LiveKey, ServerFacts
 from reconciler.core.secret import Secret
 from reconciler.core.times import to_milliseconds
@@ -35,11 +37,14 @@ from reconciler.edge.credentials import Credential
 from reconciler.errors import ServerError
 from reconciler.ports import Clock
 
+_T = TypeVar("_T")
+
 PAGE = 5000
 _PAGES = 200
 _RESTARTS = 3
 _LIST_BYTES = 64 << 20
 _NOBODY = "reconciler-asks-whether-it-may-ask"
+_DEAD = KeyState(name="reconciler's question", scopes=frozenset(), expire=datetime(1971, 1, 1, tzinfo=UTC))
 
 
 @dataclass(eq=False)
@@ -138,6 +143,13 @@ class AppwriteKeys:
         if answer.status != 204 and not answer.is_error(404, "key_not_found"):
             raise explain.refused(self._caller.peer, call, answer)
 
+    async def create_ephemeral(self, scopes: frozenset[str], lifetime: timedelta) -> EphemeralKey:
+        """A key that dies after that long; what comes of a lost answer is known to nobody, and dies as soon."""
+        doing = f"asking for an ephemeral key of project {self.project}"
+        content = wire.write_ephemeral(scopes, lifetime)
+        call, answer = await self._send(lambda: self._call("POST", self._one("ephemeral"), doing, content))
+        return self._read(call, answer, 201, wire.read_ephemeral)
+
     async def accepts(self, secret: Secret) -> bool:
         """Whether a key with this secret authenticates now.
 
@@ -159,6 +171,40 @@ class AppwriteKeys:
             raise explain.refused(self._caller.peer, call, answer)
         return True
 
+    async def may_write(self, absent_id: str) -> bool:
+        """Whether the credential may write keys: the server looks at its scopes first, then for the key."""
+        doing = f"asking whether keys of project {self.project} may be written"
+        call, answer = await self._send(lambda: self._call("DELETE", self._one(absent_id), doing))
+        if answer.is_error(401, "general_unauthorized_scope"):
+            return False
+        if answer.status != 204 and not answer.is_error(404, "key_not_found"):
+            raise explain.refused(self._caller.peer, call, answer)
+        return True
+
+    async def may_create(self, taken_id: str, secret: Secret | None = None) -> bool:
+        """Whether the credential, or a key, may create keys: the server looks at who asks first, then for the id.
+
+        Should the id have become free meanwhile, what is made is expired from the start, and deleted again.
+        """
+        doing = f"asking whether keys of project {self.project} may be created"
+        content = wire.write_creation(taken_id, _DEAD)
+
+        def build() -> Call:
+            call = self._call("POST", httpx.URL(self._keys), doing, content)
+            if secret is None:
+                return call
+            shown = headers.as_key(self.http.headers, self.project, secret)
+            return replace(call, url=httpx.URL(self._by_project[0]), headers=shown)
+
+        call, answer = await self._send(build)
+        if answer.is_error(403, "key_creation_denied"):
+            return False
+        if answer.status == 201:
+            await self.delete(taken_id)
+        elif not answer.is_error(409, "key_already_exists"):
+            raise explain.refused(self._caller.peer, call, answer)
+        return True
+
     async def _list_once(self) -> Listing | None:
         """The whole list; None where it changed meanwhile: a cursor was deleted, or keys are missing at its end."""
         keys: dict[str, LiveKey] = {}
@@ -166,7 +212,7 @@ class AppwriteKeys:
             call, answer = await self._send(partial(self._page, after=next(reversed(keys), None)))
             if keys and answer.is_error(400, "general_cursor_not_found"):
                 return None
-            page, total = self._read_page(call, answer)
+            page, total = self._read(call, answer, 200, wire.read_page)
             known = len(keys)
             keys |= {key.id: key for key in page}
             if len(page) < PAGE and len(keys) >= total:
@@ -252,18 +298,13 @@ class AppwriteKeys:
         return httpx.URL(f"{self._keys}/{quote(key_id, safe='')}")
 
     def _key(self, call: Call, answer: Answer, status: int) -> LiveKey:
+        return self._read(call, answer, status, wire.read_key)
+
+    def _read(self, call: Call, answer: Answer, status: int, read: Callable[[object], _T]) -> _T:
         if answer.status != status:
             raise explain.refused(self._caller.peer, call, answer)
         try:
-            return wire.read_key(answer.json())
-        except wire.Malformed as error:
-            raise explain.malformed(self._caller.peer, call, answer, str(error)) from error
-
-    def _read_page(self, call: Call, answer: Answer) -> tuple[tuple[LiveKey, ...], int]:
-        if answer.status != 200:
-            raise explain.refused(self._caller.peer, call, answer)
-        try:
-            return wire.read_page(answer.json())
+            return read(answer.json())
         except wire.Malformed as error:
             raise explain.malformed(self._caller.peer, call, answer, str(error)) from error
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeGuard
 
+from reconciler.core.ephemeral import EphemeralKey
 from reconciler.core.keys import KeyState, LiveKey
 from reconciler.core.secret import Secret
 from reconciler.core.times import YEARS, format_instant, parse_instant
@@ -44,6 +45,16 @@ def read_key(item: object) -> LiveKey:
         description=None if item.get("description") is None else _text(item, "description"),
         secret=_secret(item.get("secret")),
     )
+
+
+def read_ephemeral(item: object) -> EphemeralKey:
+    """An ephemeral key from `Answer.json()`; raises Malformed. Its other dates have no zone, and are not needed."""
+    if not isinstance(item, dict):
+        raise Malformed("a key is not an object")
+    secret, expire = _secret(item.get("secret")), _instant(item, "expire")
+    if secret is None or expire is None:
+        raise Malformed(f"`{'secret' if secret is None else 'expire'}` is missing")
+    return EphemeralKey(scopes=frozenset(_scopes(item.get("scopes"))), expire=expire, secret=secret)
 
 
 def read_page(page: object) -> tuple[tuple[LiveKey, ...], int]:
@@ -79,6 +90,11 @@ def read_scopes(body: object) -> frozenset[str] | None:
 def write_creation(key_id: str, state: KeyState) -> bytes:
     """The body of a creation."""
     return _body({"keyId": key_id, **_state(state)})
+
+
+def write_ephemeral(scopes: frozenset[str], lifetime: timedelta) -> bytes:
+    """The body that asks for an ephemeral key."""
+    return _body({"scopes": sorted(scopes), "duration": int(lifetime.total_seconds())})
 
 
 def write_update(state: KeyState) -> bytes:

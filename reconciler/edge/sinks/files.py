@@ -87,21 +87,34 @@ def replace(path: Path, content: Secret) -> None:
 
     The text is UTF-8; bytes that are none are lone surrogates in it.
     """
+    with translated(path), _draft(path, content) as draft:
+        draft.replace(path)
+
+
+def create(path: Path, content: Secret) -> None:
+    """Make a file where none is, all or nothing; call it while the path is `locked`."""
+    with translated(path), _draft(path, content) as draft:
+        os.link(draft, path)  # fails where there is something by now
+        draft.unlink()
+
+
+@contextmanager
+def _draft(path: Path, content: Secret) -> Iterator[Path]:
+    """A file beside the path that holds the new content for good; gone where the block fails."""
     draft = path.with_name(_DRAFT)
-    with translated(path):
-        with suppress(FileNotFoundError):
-            draft.unlink()
-        try:
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:  # noqa: PTH123
-                os.fchmod(file.fileno(), _MODE)
-                _give_to_owner_of(path, file.fileno())
-                file.write(content.reveal().encode(errors="surrogateescape"))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
+    with suppress(FileNotFoundError):
+        draft.unlink()
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:  # noqa: PTH123
+            os.fchmod(file.fileno(), _MODE)
+            _give_to_owner_of(path, file.fileno())
+            file.write(content.reveal().encode(errors="surrogateescape"))
+            file.flush()
+            os.fsync(file.fileno())
+        yield draft
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _give_to_owner_of(path: Path, descriptor: int) -> None:

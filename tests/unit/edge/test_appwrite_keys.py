@@ -516,3 +516,88 @@ async def test_an_endpoint_that_is_no_url_is_told() -> None:
     with pytest.raises(UsageError) as caught:
         open_http("https://x.example:port/v1", parallelism=1)
     assert "https://x.example:port/v1" in caught.value.message
+
+
+# --- ephemeral keys, and questions that write nothing ---
+
+
+async def test_an_ephemeral_key_works_and_is_in_no_list(bench: Bench) -> None:
+    key = await bench.keys.create_ephemeral(frozenset({"users.read", "rows.read"}), timedelta(minutes=15))
+
+    assert key.scopes == {"users.read", "rows.read"}
+    assert key.expire == NOW + timedelta(minutes=15)
+    assert await bench.keys.accepts(key.secret)
+    assert (await bench.keys.list()).keys == ()
+    assert json.loads(bench.between.asked[0].content) == {"scopes": ["rows.read", "users.read"], "duration": 900}
+
+
+@pytest.mark.parametrize("profile", ["1.9.x", "main", "2.6.2"])
+async def test_an_organization_key_lends_too_whatever_routes_the_server_has(profile: str) -> None:
+    async with _bench(profile) as bench:
+        bench.emulator.ensure_project("acmes", organization="acme")
+        secret = Secret(bench.emulator.add_organization_key("acme", ["keys.read", "keys.write"]))
+        client = bench.client(Credential(kind="organization_key", secret=secret), project="acmes", organization="acme")
+
+        key = await client.create_ephemeral(frozenset({"users.read"}), timedelta(minutes=1))
+
+        assert await client.accepts(key.secret)
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ({"expire": "2026-11-23T13:00:00.123456Z", "scopes": []}, "`secret` is missing"),
+        ({"secret": "", "expire": "2026-11-23T13:00:00.123456Z", "scopes": []}, "`secret` is missing"),
+        ({"secret": "ephemeral_a.b.c", "scopes": []}, "`expire` is missing"),
+        ({"secret": "ephemeral_a.b.c", "expire": "2026-11-23 13:00:00", "scopes": []}, "`expire` is not a time"),
+        ({"secret": "ephemeral_a.b.c", "expire": "2026-11-23T13:00:00Z"}, "`scopes` is not a list"),
+        ([], "a key is not an object"),
+    ],
+)
+async def test_an_ephemeral_key_in_another_shape_is_told(bench: Bench, body: object, what: str) -> None:
+    async def other(_: httpx.Request, __: Next) -> httpx.Response:
+        return httpx.Response(201, json=body)
+
+    bench.between.faults.append(("POST", other))
+
+    with pytest.raises(ServerError, match=what):
+        await bench.keys.create_ephemeral(frozenset(), timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(("scopes", "may"), [(["keys.read"], False), (["keys.write"], True), ([], False)])
+async def test_whether_keys_may_be_written_is_asked_by_a_deletion_of_nothing(
+    bench: Bench, scopes: list[str], may: bool
+) -> None:
+    client = bench.client(Credential(kind="project_key", secret=Secret(bench.emulator.add_key("shop", "own", scopes))))
+
+    assert await client.may_write("nobody") is may
+    assert bench.emulator.count_keys("shop") == 1
+
+
+@pytest.mark.parametrize(("profile", "may"), [("1.9.x", True), ("main", False), ("2.6.2", False)])
+async def test_whether_keys_may_be_created_is_asked_with_an_id_that_is_taken(profile: str, may: bool) -> None:
+    async with _bench(profile) as bench:
+        secret = Secret(bench.emulator.add_key("shop", "own", ["keys.write"]))
+        client = bench.client(Credential(kind="project_key", secret=secret))
+
+        assert await client.may_create("own") is may
+        assert await bench.keys.may_create("own")
+        assert await bench.keys.may_create("own", secret) is may
+        assert bench.emulator.count_keys("shop") == 1
+
+
+async def test_an_id_that_has_become_free_is_free_afterwards(bench: Bench) -> None:
+    assert await bench.keys.may_create("gone")
+
+    assert bench.emulator.count_keys("shop") == 0
+    assert bench.between.methods() == ["POST", "DELETE"]
+    assert json.loads(bench.between.asked[0].content)["expire"].startswith("1971-")
+
+
+async def test_a_question_of_a_credential_that_is_refused_is_no_answer(bench: Bench) -> None:
+    client = bench.client(Credential(kind="project_key", secret=Secret("standard_unknown")))
+
+    with pytest.raises(CredentialError):
+        await client.may_write("nobody")
+    with pytest.raises(CredentialError):
+        await client.may_create("nobody")

@@ -42,10 +42,13 @@ def test_the_snapshots_show_every_action_reason_mark_guard_and_status() -> None:
     assert all(f"because   {reason}\n" in shown for reason in set(Reason) - {Reason.EQUAL})
     assert all(f"!         {risk}" in shown for risk in Risk)
     assert {refusal.guard for refusal in REFUSALS} == {
+        "beyond-credential",
         "deletes",
         "empty",
         "in-use",
         "limit",
+        "may-not-create",
+        "may-not-write",
         "own-credential",
         "protect",
         "sensitive",

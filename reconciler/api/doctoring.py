@@ -1,0 +1,88 @@
+"""A checkup of environments: what `connect` would raise is a check that failed, beside the others."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from reconciler.api.logins import Login
+from reconciler.api.wiring import Wiring, wired
+from reconciler.app.doctor import Doctor, Patient
+from reconciler.core.addresses import EMULATOR
+from reconciler.core.checkup import Checkup, EnvironmentCheckup, failed
+from reconciler.core.connecting import connection
+from reconciler.core.desired import Connection
+from reconciler.core.manifest import Manifest
+from reconciler.core.manifests import chosen
+from reconciler.core.variables import Variables
+from reconciler.edge.clock import SystemClock, here
+from reconciler.errors import ManifestError, ReconcilerError
+
+_PARALLELISM = 10
+
+
+async def examine(
+    manifests: Iterable[Manifest],
+    environments: Iterable[str] = (),
+    *,
+    variables: Mapping[str, str],
+    write_probes: bool = False,
+    login: Login | None = None,
+) -> Checkup:
+    """Look at the named environments, or all. Raises UsageError for a name that no manifest has, and nothing else that
+    is wrong with one.
+
+    With `write_probes` each server is also asked to delete a key that does not exist, and to create one whose id is
+    taken: it refuses both, and how it does says what the credential may do.
+    """
+    variables = Variables(variables)
+    choices = chosen(tuple(manifests), environments)
+    entropy = random.SystemRandom()
+    made = wired(
+        variables,
+        parallelism=_PARALLELISM,
+        clock=SystemClock(),
+        entropy=entropy,
+        stop=asyncio.Event(),
+        login=login,
+    )
+    async with made as wiring:
+        admitted = [await _admitted(wiring, *choice) for choice in choices]
+        doctor = Doctor(here=here, entropy=entropy, write_probes=write_probes)
+        seen = iter(await doctor.examine([each for each in admitted if isinstance(each, Patient)]))
+        return Checkup(environments=tuple(next(seen) if isinstance(each, Patient) else each for each in admitted))
+
+
+async def _admitted(wiring: Wiring, manifest: Manifest, environment: str) -> Patient | EnvironmentCheckup:
+    """An environment that can be looked at, or why it cannot."""
+    try:
+        found = connection(manifest, environment, wiring.variables)
+    except ManifestError as error:
+        return _unconnected(environment, "", "", error)
+    folder = Path(manifest.path).parent
+    credential, trouble = None, None
+    try:
+        credential = await wiring.credential(manifest, found)
+    except ReconcilerError as error:
+        trouble = error
+    try:
+        site = wiring.site(manifest, found, credential)
+    except ReconcilerError as error:
+        return _unconnected(environment, found.endpoint, found.project, error)
+    return Patient(site=site, trouble=trouble, server=_server(found, folder))
+
+
+def _server(found: Connection, folder: Path) -> object:
+    return (found.endpoint, folder.resolve() if found.endpoint == EMULATOR else None)
+
+
+def _unconnected(environment: str, endpoint: str, project: str, error: ReconcilerError) -> EnvironmentCheckup:
+    if isinstance(error, ManifestError):
+        checks = tuple(
+            failed("manifest", f"{problem.position}: {problem.message}", problem.hint) for problem in error.problems
+        )
+    else:
+        checks = (failed("reachable", error.message, error.hint),)
+    return EnvironmentCheckup(environment=environment, endpoint=endpoint, project=project, checks=checks)

@@ -1,0 +1,92 @@
+"""A key's file is new, whole and its owner's alone."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.secret import Secret
+from reconciler.edge.key_file import KeyFile
+from reconciler.errors import SinkError
+
+SECRET = Secret("standard_5ec4e7")
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o777])
+def test_it_is_for_its_owner_alone_whatever_the_mask(tmp_path: Path, mask: int) -> None:
+    path = tmp_path / "key"
+    before = os.umask(mask)
+    try:
+        KeyFile(path).write(SECRET)
+    finally:
+        os.umask(before)
+
+    assert path.read_text() == "standard_5ec4e7\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "symlink", "dangling"])
+def test_it_takes_no_others_place(tmp_path: Path, kind: str) -> None:
+    path, other = tmp_path / "key", tmp_path / "other"
+    if kind == "file":
+        path.write_text("precious")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(other)
+    if kind == "symlink":
+        other.write_text("precious")
+
+    file = KeyFile(path)
+    with pytest.raises(SinkError, match="exists already"):
+        file.preflight()
+    with pytest.raises(SinkError, match="File exists"):
+        file.write(SECRET)
+    file.remove()
+
+    assert os.path.lexists(path)
+    assert not (path.is_file() and path.read_text() != "precious")
+    assert {each.name for each in tmp_path.iterdir()} <= {"key", "other"}
+
+
+def test_a_folder_that_is_missing_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "new" / "key")
+
+    file.preflight()
+    assert list(tmp_path.iterdir()) == []
+    file.write(SECRET)
+
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+def test_where_there_can_be_no_file_preflight_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(SinkError, match="is not a folder"):
+        KeyFile(tmp_path / "file" / "key").preflight()
+
+
+def test_what_it_made_it_reads_and_removes(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "key")
+    assert file.read() is None
+
+    file.write(SECRET)
+    assert file.read() == SECRET
+    file.remove()
+
+    assert list(tmp_path.iterdir()) == []
+    file.remove()
+
+
+def test_a_disk_that_is_full_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(SinkError, match="No space left"):
+        KeyFile(tmp_path / "key").write(SECRET)
+
+    assert list(tmp_path.iterdir()) == []
