@@ -102,13 +102,13 @@ def _told(schema: Node, field: Node) -> Iterator[str]:
 
 def _rules(schema: Node, whole: Node) -> Iterator[str]:
     if rule := whole.get("errorMessage"):
-        yield f"- It {prose(rule)}."
+        yield filled(f"It {prose(rule)}.", bullet="- ")
     names = resolved(schema, whole.get("propertyNames", {}))
     if rule := names.get("errorMessage"):
-        yield f"- Each name {prose(rule)}."
+        yield filled(f"Each name {prose(rule)}.", bullet="- ")
     each = whole.get("items") or whole.get("additionalProperties")
     if isinstance(each, dict) and not _link(each) and (rule := resolved(schema, each).get("errorMessage")):
-        yield f"- Each entry {prose(rule)}."
+        yield filled(f"Each entry {prose(rule)}.", bullet="- ")
 
 
 def _example(value: object) -> str:

@@ -74,9 +74,10 @@ def _span(part: str) -> str:
     return part if part.startswith("`") else f"`{part}`"
 
 
-def filled(text: str) -> str:
-    """A paragraph in lines that people read."""
-    return textwrap.fill(text, width=120, break_long_words=False, break_on_hyphens=False)
+def filled(text: str, *, bullet: str = "") -> str:
+    """A paragraph, or an item of a list, in lines that people read."""
+    indents = {"initial_indent": bullet, "subsequent_indent": " " * len(bullet)}
+    return textwrap.fill(text, width=120, break_long_words=False, break_on_hyphens=False, **indents)
 
 
 def code(value: object) -> str:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import api
 from reconciler.emulator import Emulator
 from tests.docs.commands import differences, environment
+from tests.docs.markdown import fences
 from tests.repository import ROOT, relative
 
 DOCS = ROOT / "docs"
@@ -28,6 +30,12 @@ def _keys_of_the_console(folder: Path) -> None:
     server.close()
 
 
+MANIFESTS = [
+    pytest.param(content, id=f"{relative(page)} {count}")
+    for page in [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+    for count, (info, content) in enumerate(fences(page))
+    if info.startswith("yaml") and content.startswith("version: 1\n")
+]
 BEFORE: dict[Path, Callable[[Path], None]] = {DOCS / "guides" / "adopting.md": _keys_of_the_console}
 
 
@@ -39,3 +47,11 @@ def test_every_command_of_a_page_does_and_shows_what_it_says(tmp_path: Path, pag
         BEFORE[page](folder)
 
     assert differences(page, folder, environment(tmp_path)) == []
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_every_manifest_of_a_page_is_valid(tmp_path: Path, manifest: str) -> None:
+    file = tmp_path / "keys.yaml"
+    file.write_text(manifest, encoding="utf-8")
+
+    assert api.validate([file], (), {}).environments
