@@ -76,8 +76,14 @@ def _span(part: str) -> str:
 
 def filled(text: str, *, bullet: str = "") -> str:
     """A paragraph, or an item of a list, in lines that people read."""
-    indents = {"initial_indent": bullet, "subsequent_indent": " " * len(bullet)}
-    return textwrap.fill(text, width=120, break_long_words=False, break_on_hyphens=False, **indents)
+    return textwrap.fill(
+        text,
+        width=120,
+        initial_indent=bullet,
+        subsequent_indent=" " * len(bullet),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def code(value: object) -> str:
