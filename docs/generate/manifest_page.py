@@ -82,7 +82,9 @@ def _fields(schema: Node, prefix: str, node: Node) -> Iterator[tuple[str, Node, 
 
 
 def _summary(schema: Node, field: Node) -> str:
-    return str(resolved(schema, field)["title"]) if "title" in resolved(schema, field) else ""
+    """The first sentence of what a field means."""
+    said = meaning(field) or meaning(resolved(schema, field))
+    return re.split(r"\.(?= |$)", said, maxsplit=1)[0]
 
 
 def _presence(needed: bool, field: Node) -> str:
@@ -101,7 +103,7 @@ def _told(schema: Node, field: Node) -> Iterator[str]:
 
 
 def _rules(schema: Node, whole: Node) -> Iterator[str]:
-    if rule := whole.get("errorMessage"):
+    if (rule := whole.get("errorMessage")) and not {"const", "enum"} & whole.keys():  # which say it themselves
         yield filled(f"It {prose(rule)}.", bullet="- ")
     names = resolved(schema, whole.get("propertyNames", {}))
     if rule := names.get("errorMessage"):
