@@ -23,7 +23,7 @@ unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test lint types layers docs unit test-live format bench lock clean
+.PHONY: help install demo tutorial test lint types layers docs pages unit test-live format bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ install: $(RUNTIME) ## Put the `reconciler` command into .venv/bin, with what it
 
 demo: $(RUNTIME) ## Run the main job on examples/keys.yaml against the embedded emulator
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
+
+tutorial: $(DEV) ## Do what docs/tutorial.md says, in a fresh clone with an install of its own
+	$(BIN)/python -m tests.docs.walk docs/tutorial.md
 
 test: lint types layers docs unit ## Everything that must hold before a merge: all of the next five
 
@@ -46,7 +49,7 @@ types: $(DEV) ## Strict types
 layers: $(DEV) ## Who may import whom
 	$(BIN)/lint-imports --no-logo
 
-docs: $(DEV) ## Links, changelog, decision records, README
+docs: $(DEV) ## Links, changelog, decision records; that every page does and shows what it says
 	$(BIN)/python -m pytest --quiet tests/docs
 
 unit: $(DEV) $(WITNESS) $(NODE)/node_modules/.package-lock.json ## All other tests; ARGS= goes to pytest, JOBS= is the number of processes
@@ -57,6 +60,9 @@ test-live: $(DEV) ## The main job on your own server: APPWRITE_ENDPOINT, APPWRIT
 	os.environ.get("APPWRITE_PROJECT_ID")))' || { echo >&2 "APPWRITE_ENDPOINT and APPWRITE_PROJECT_ID must name a \
 	project of yours, and APPWRITE_API_KEY or APPWRITE_ORGANIZATION_API_KEY what may manage its keys. See CONTRIBUTING.md."; exit 1; }
 	exec $(BIN)/python -m pytest tests/live $(ARGS)
+
+pages: $(DEV) ## Write the pages of docs/reference that are generated anew
+	$(BIN)/python -m docs.generate
 
 format: $(DEV) ## Format, and mend what the linter can mend
 	$(BIN)/python -m ruff format
