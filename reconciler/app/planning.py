@@ -96,7 +96,9 @@ async def plan_anew(sites: Sequence[Site], sinks: Sinks, allow: Allowances, sele
 
     async def one(site: Site) -> PlannedEnvironment:
         live = await look.at(site)
-        desired = replace(site.resolve(live.facts), selection=selection)
+        desired = site.resolve(live.facts)
+        if selection != EVERYTHING:
+            desired = replace(desired, selection=selection)
         specs = [sink for key in desired.keys for sink in key.sinks]
         held = await asyncio.to_thread(sinks.observe, specs)
         made = plan_environment(desired, live, held)

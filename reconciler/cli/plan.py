@@ -63,8 +63,8 @@ def plan(
     selection = api.Selection(targets=targets, excludes=excludes)
     if out is not None:
         api.check_plan_file(out)
-    manifests = api.read_manifests(files)
     account = logins.login(login)
+    manifests = api.read_manifests(files)
 
     async def make() -> Planned:
         connected = api.connect(manifests, environments, variables=os.environ, parallelism=parallelism, login=account)

@@ -256,8 +256,8 @@ def test_one_ctrl_c_finishes_what_is_in_flight_and_reports(folder: Path) -> None
     assert apply.returncode == 3
     assert "Interrupted: finishing what is in flight. Once more to stop at once." in err
     assert "Traceback" not in err
-    assert report["summary"]["not attempted"] > 10
-    assert report["summary"]["applied"] + report["summary"]["not attempted"] == 30
+    assert report["summary"]["not_attempted"] > 10
+    assert report["summary"]["applied"] + report["summary"]["not_attempted"] == 30
 
 
 def test_what_is_said_in_mid_apply_stands_above_the_bar(folder: Path) -> None:

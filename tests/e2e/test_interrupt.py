@@ -74,7 +74,7 @@ def test_an_interrupted_apply_finishes_what_is_in_flight(
     assert result.code == 3
     assert result.report["complete"] is False
     results = result.report["environments"][0]["results"]
-    assert [each["status"] for each in results] == ["applied"] * 2 + ["not attempted"] * 6
+    assert [each["status"] for each in results] == ["applied"] * 2 + ["not_attempted"] * 6
     assert {each["message"] for each in results[2:]} == {"interrupted"}
     live = server.keys(project).values()
     assert sorted(key["name"] for key in live) == NAMES[:2]
@@ -107,7 +107,7 @@ def test_a_call_that_waits_to_be_sent_again_is_not_waited_for(tmp_path: Path) ->
 
     assert result.code == 3
     results = result.report["environments"][0]["results"]
-    assert [each["status"] for each in results] == ["failed"] * 2 + ["not attempted"] * 6
+    assert [each["status"] for each in results] == ["failed"] * 2 + ["not_attempted"] * 6
     assert "the server answered 429" in results[0]["message"]
 
 

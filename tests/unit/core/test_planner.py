@@ -275,7 +275,6 @@ def test_the_table_above_has_every_action_reason_and_mark() -> None:
     plans.append(plan_environment(desired(absent=frozenset({"old"})), live(live_key(id="old")), {}))
     plans.append(plan_environment(desired(prune="expire"), live(live_key(), undelivered("lost")), {}))
     plans.append(plan_environment(desired(prune="report"), live(live_key()), {}))
-    plans.append(screens.denied())
     changes = [change for plan in plans for change in plan.changes]
     reasons = {entry.reason for plan in plans for entry in (*plan.changes, *plan.unchanged)}
 
