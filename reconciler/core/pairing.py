@@ -15,6 +15,7 @@ from reconciler.core.desired import Desired, DesiredKey
 from reconciler.core.globs import first_match
 from reconciler.core.ids import OwnedId, owned
 from reconciler.core.keys import LiveKey
+from reconciler.core.probation import is_on_probation
 from reconciler.core.quoting import quoted
 from reconciler.errors import Problem
 
@@ -96,10 +97,26 @@ def pairing_problems(desired: Desired, pairing: Pairing) -> Iterator[Problem]:
                 f"{quoted(desired.realm.project)} does not have",
                 hint="correct `id`, or leave it out to have the key made",
             )
+        yield from _two_keys(key, pairing)
     for live in pairing.ignored:
         mark = owned_here(desired, live.id)
         if mark is not None and mark[1].slug in declared:
             yield ignored_problem(declared[mark[1].slug], live.id)
+
+
+def _two_keys(key: DesiredKey, pairing: Pairing) -> Iterator[Problem]:
+    """A rename onto a name that has a key of its own: nobody can tell which of the two is to stay.
+
+    One that is on probation was made by a run that did not finish, and is no key that anybody uses.
+    """
+    own, former = pairing.newest.get(key.slug), pairing.newest.get(key.former_slug or "")
+    if own is None or former is None or is_on_probation(own) or is_on_probation(former):
+        return
+    yield Problem(
+        position=key.position,
+        message=f"{key.address} is renamed, and both {quoted(former.id)} and {quoted(own.id)} are live",
+        hint="delete the one that is to go in an apply of its own, or leave renamed_from out",
+    )
 
 
 def ignored_problem(key: DesiredKey, key_id: str) -> Problem:

@@ -12,7 +12,6 @@ from reconciler.core.keys import Live, LiveKey
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Reason, Retire, Risk, Update
 from reconciler.core.planner import plan_destroy, plan_environment
 from reconciler.core.secret import Secret
-from tests.support import screens
 from tests.support.builders import (
     NOW,
     OTHER_SINK,
