@@ -438,7 +438,7 @@ def test_a_key_of_the_former_name_is_not_the_one_that_is_declared() -> None:
     renamed = replace(wanted(), former_slug="old")
     wish = replace(desired(renamed), prune="report", names={"ci": "ci", "old": "ci"})
 
-    stands = later(wish, live(), live(OURS, live_key("old")))
+    stands = later(wish, live(), live(OURS, undelivered("old")))
 
     assert (stands.pending, stands.stale, len(stands.done)) == ((), (), 1)
     assert [type(change) for change in stands.beyond] == [Delete]
