@@ -205,9 +205,9 @@ def served(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
         text=True,
     )
     assert process.stdout is not None
-    first = process.stdout.readline()
-    process.stdout.readline()
-    return process, first.split()[-1]
+    address, session, login = (process.stdout.readline() for _ in range(3))
+    assert (session.split(":")[0], login.split(":")[0]) == ("Console session", "Console login")
+    return process, address.split()[-1]
 
 
 def test_the_main_job_against_the_emulator_on_a_port(folder: Path) -> None:
