@@ -59,6 +59,7 @@ def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
             unmanaged.append(key)
     for each in generations.values():
         each.sort(key=lambda generation: generation[0])
+        _prefer_working(each)
     return Pairing(
         newest={slug: each[-1][1] for slug, each in generations.items()},
         superseded=tuple(key for each in generations.values() for _, key in each[:-1]),
@@ -67,6 +68,17 @@ def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
         ignored=_by_id(ignored),
         unmanaged=_by_id(unmanaged),
     )
+
+
+def _prefer_working(generations: list[tuple[tuple[bool, int], LiveKey]]) -> None:
+    """Where all that the present name of an environment has is on probation, a key of the former name that works is
+    the newest: what a run that died has left supersedes nothing.
+    """
+    if all(is_on_probation(key) for (current, _), key in generations if current):
+        working = [each for each in generations if not each[0][0] and not is_on_probation(each[1])]
+        if working:
+            generations.remove(working[-1])
+            generations.append(working[-1])
 
 
 def owned_here(desired: Desired, key_id: str) -> tuple[bool, OwnedId] | None:
@@ -97,19 +109,20 @@ def pairing_problems(desired: Desired, pairing: Pairing) -> Iterator[Problem]:
                 f"{quoted(desired.realm.project)} does not have",
                 hint="correct `id`, or leave it out to have the key made",
             )
-        yield from _two_keys(key, pairing)
+        yield from _two_keys(desired, key, pairing)
     for live in pairing.ignored:
         mark = owned_here(desired, live.id)
         if mark is not None and mark[1].slug in declared:
             yield ignored_problem(declared[mark[1].slug], live.id)
 
 
-def _two_keys(key: DesiredKey, pairing: Pairing) -> Iterator[Problem]:
-    """A rename onto a name that has a key of its own: nobody can tell which of the two is to stay.
+def _two_keys(desired: Desired, key: DesiredKey, pairing: Pairing) -> Iterator[Problem]:
+    """A rename, of a key or an environment, onto a name that has a key of its own: nobody can tell which is to stay.
 
     One that is on probation was made by a run that did not finish, and is no key that anybody uses.
     """
-    own, former = pairing.newest.get(key.slug), pairing.newest.get(key.former_slug or "")
+    own = pairing.newest.get(key.slug)
+    former = pairing.newest.get(key.former_slug or "") or _of_former_realm(desired, key, pairing)
     if own is None or former is None or is_on_probation(own) or is_on_probation(former):
         return
     yield Problem(
@@ -117,6 +130,18 @@ def _two_keys(key: DesiredKey, pairing: Pairing) -> Iterator[Problem]:
         message=f"{key.address} is renamed, and both {quoted(former.id)} and {quoted(own.id)} are live",
         hint="delete the one that is to go in an apply of its own, or leave renamed_from out",
     )
+
+
+def _of_former_realm(desired: Desired, key: DesiredKey, pairing: Pairing) -> LiveKey | None:
+    """A superseded key that works and was made under the environment's former name."""
+    if desired.former is None:
+        return None
+    for each in pairing.superseded:
+        found = owned(desired.former, each.id)
+        if found is not None and found.slug == key.slug and not is_on_probation(each):
+            own = pairing.newest[key.slug]
+            return each if owned(desired.realm, own.id) else None
+    return None
 
 
 def ignored_problem(key: DesiredKey, key_id: str) -> Problem:

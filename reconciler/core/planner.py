@@ -25,6 +25,7 @@ from reconciler.core.plan import (
     Unchanged,
     Unmanaged,
 )
+from reconciler.core.probation import is_on_probation
 from reconciler.core.protecting import protected, unused_protection
 from reconciler.core.pruning import address, delete, pruned, slug_in
 from reconciler.core.times import show_instant
@@ -110,6 +111,8 @@ def _match(
     former = undeclared.pop(key.former_slug, None) if key.former_slug else None
     if generated is None or former is None:
         return generated or former, ()
+    if is_on_probation(generated) and not is_on_probation(former):
+        return former, (generated,)  # the key that works is the one to keep, whatever a run that died has left
     return generated, (former,)
 
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from reconciler.core.secret import REDACTED
 
 _MAX = 60
-_SECRET = re.compile(r"(standard|organization|account|ephemeral|dynamic)_[A-Za-z0-9._-]{12,}|[0-9a-f]{64,}")
-"""What Appwrite's credentials look like: a kind and a long rest, or the bare hexadecimal of old keys."""
+_SECRET = re.compile(
+    r"(standard|organization|account|ephemeral|dynamic)_[A-Za-z0-9._-]{12,}|[0-9a-f]{64,}|eyJ[A-Za-z0-9_.+/=-]{16,}"
+)
+"""What Appwrite's credentials look like: a kind and a long rest, the bare hexadecimal of old keys, or a session."""
 
 
 def quoted(value: object) -> str:

@@ -39,7 +39,7 @@ _LINES_IN_SHORT = (10_000, 500, 250, 120, 60, 30, 15, 7)
 
 def plan_markdown(plan: Plan, refusals: Iterable[Refusal]) -> str:
     """The plan, a section for each environment in which there is something to tell."""
-    refused = [f"- {_code(each.where)}: {each.message}; {each.hint}" for each in refusals]
+    refused = [f"- {_code(each.where)}: {_code(each.message)}; {_code(each.hint)}" for each in refusals]
     whole = _plan(plan, refused, _Whole())
     if _fits(whole):
         return whole

@@ -150,13 +150,6 @@ def test_keys_of_a_renamed_environment_stay() -> None:
     assert [key.id for key in plan.unmanaged] == ["other"]
 
 
-def test_the_present_name_of_an_environment_wins_over_any_generation_of_the_former() -> None:
-    plan = plan_of(desired(wanted(), former=FORMER), live_key(id=key_id(FORMER, "ci", 9)), live_key())
-
-    assert told(plan)[0] == (Delete, "staging/ci", key_id(FORMER, "ci", 9))
-    assert [entry.key_id for entry in plan.unchanged] == [owned_id("ci")]
-
-
 def test_both_renames_together_keep_the_key() -> None:
     plan = plan_of(desired(wanted("new", former_slug="old"), former=FORMER), live_key(id=key_id(FORMER, "old")))
 
@@ -211,3 +204,30 @@ def test_superseded_generations_have_the_address_of_their_key() -> None:
     plan = plan_of(wish, live_key("Tenant.ACME", generation=2), live_key("Tenant.ACME"))
 
     assert [change.address for change in plan.changes] == ["staging/Tenant.ACME"]
+
+
+def test_a_key_that_works_is_kept_where_an_unfinished_run_made_one_of_the_new_name() -> None:
+    plan = plan_of(desired(wanted("new", title="CI", former_slug="old")), live_key("old"), undelivered("new"))
+
+    assert [entry.key_id for entry in plan.unchanged] == [owned_id("old")]
+    assert told(plan)[0] == (Delete, "staging/new", owned_id("new"))
+
+
+def renamed_environment(*keys: LiveKey) -> EnvironmentPlan:
+    former = replace(REALM, environment="was")
+    wish = replace(desired(wanted(sinks=(SINK,)), prune="report"), former=former)
+    return plan_environment(wish, live(live_key(id=key_id(former, "ci")), *keys), {SINK: live_key().secret})
+
+
+def test_a_key_of_the_former_environment_is_kept_where_an_unfinished_run_made_another() -> None:
+    plan = renamed_environment(undelivered(secret=None))
+
+    assert [entry.key_id for entry in plan.unchanged] == [key_id(replace(REALM, environment="was"), "ci")]
+    assert told(plan)[0] == (Delete, "staging/ci", owned_id("ci"))
+
+
+def test_two_working_keys_under_both_names_of_an_environment_are_refused() -> None:
+    with pytest.raises(ManifestError) as refused:
+        renamed_environment(live_key())
+
+    assert "are live" in refused.value.problems[0].message
