@@ -121,6 +121,8 @@ def _two_keys(desired: Desired, key: DesiredKey, pairing: Pairing) -> Iterator[P
 
     One that is on probation was made by a run that did not finish, and is no key that anybody uses.
     """
+    if key.adopts:
+        return
     own = pairing.newest.get(key.slug)
     former = pairing.newest.get(key.former_slug or "") or _of_former_realm(desired, key, pairing)
     if own is None or former is None or is_on_probation(own) or is_on_probation(former):

@@ -25,12 +25,14 @@ KEYS = """\
 SHOWN = "import json, os; print(json.dumps(dict(os.environ)))"
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH")
 TOLD = f"""
-import signal, sys
+import os, signal
+def say(text):
+    os.write(1, text.encode() + b"\\n")  # a handler that prints may interrupt a print, which Python refuses
 def tell(number, frame):
-    print(signal.Signals(number).name, flush=True)
+    say(signal.Signals(number).name)
 for name in {SIGNALS}:
     signal.signal(getattr(signal, name), tell)
-print("ready", flush=True)
+say("ready")
 while True:
     signal.pause()
 """

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.desired import After, At, Desired, DesiredKey, Expiry, Never, Prune
 from reconciler.core.ids import Realm, key_id, tag
+from reconciler.core.probation import SUFFIX
 from tests.support.world import PROJECT, REALM, Machine, ServerTime, desired, is_ours, key
 
 START = ServerTime().now
@@ -162,6 +163,8 @@ def situations(draw: st.DrawFn) -> Situation:
             declared[at] = replace(each, adopts=foreign.pop())
         elif kind == "renamed" and former:
             declared[at] = replace(each, former_slug=former.pop())
+    live = _without_two_for_one(declared, live, renamed=renamed)
+    owned &= {each.id for each in live}
     taken = {slug for each in declared for slug in (each.slug, each.former_slug)}
     rest = [*foreign, *(key_id for key_id in owned if key_id.partition(".")[0] not in taken)]
     absent = frozenset(draw(st.lists(st.sampled_from([*sorted(rest), "not-there"]), max_size=2)))
@@ -178,6 +181,28 @@ def situations(draw: st.DrawFn) -> Situation:
         ignore=tuple(ignore),
         protect=tuple(draw(st.lists(st.sampled_from([*SLUGS, "?", "*-*", "typo"]), max_size=2, unique=True))),
     )
+
+
+def _without_two_for_one(declared: list[Declared], live: list[Live], *, renamed: bool) -> list[Live]:
+    """The live keys without those by which a rename would have two that work: such a manifest is refused."""
+    dropped: set[str] = set()
+    for each in declared:
+        names = [(slug, realm) for slug in (each.slug, each.former_slug) for realm in (REALM, FORMER)[: 1 + renamed]]
+        working = [
+            [key.id for key in live if _is_working(key) and slug and _is_of(key.id, slug, realm)]
+            for slug, realm in names
+        ]
+        for ids in [ids for ids in working if ids][1:]:
+            dropped.update(() if each.adopts else ids)
+    return [key for key in live if key.id not in dropped]
+
+
+def _is_working(key: Live) -> bool:
+    return key.lives is None or not key.name.endswith(SUFFIX)
+
+
+def _is_of(key_id: str, slug: str, realm: Realm) -> bool:
+    return key_id.startswith(f"{slug}.") and is_ours(key_id, realm.environment)
 
 
 def declare(situation: Situation, machine: Machine) -> Desired:
