@@ -104,21 +104,26 @@ class Wiring:
     async def credential(self, manifest: Manifest, found: Connection) -> Credential | None:
         """The credential of an environment; None for the built-in emulator."""
         folder = Path(manifest.path).parent
-        if self.logins is not None and found.endpoint != EMULATOR:
+        if self.logins is not None and self._logs_in(found):
             http, limiter, _ = self.servers.at(found.endpoint, folder)
             return await self.logins.session(found, http, limiter)
         if found.credential is not None and found.credential.source == "command":
             return await asyncio.to_thread(credentials.load, found, self.variables, folder)
         return credentials.load(found, self.variables, folder)
 
+    def _logs_in(self, found: Connection) -> bool:
+        return self.logins is not None and found.endpoint != EMULATOR
+
     def site(self, manifest: Manifest, found: Connection, credential: Credential | None) -> Site:
         """The site of an environment; without a credential only what is public can be asked there."""
         folder = Path(manifest.path).parent
+        # What the manifest says of its credential holds for no session that stands in for it.
+        described = found.credential if credential and not self._logs_in(found) else None
         if found.endpoint == EMULATOR:
             emulator = self.servers.emulator(folder)
             emulator.ensure_project(found.project)
             credential = credential or Credential(kind="session", secret=Secret(emulator.console_session()))
-        in_use = credential.in_use(found.credential) if credential else None
+        in_use = credential.in_use(described) if credential else None
         http, limiter, server = self.servers.at(found.endpoint, folder)
         store = AppwriteKeys(
             http,
@@ -143,6 +148,7 @@ class Wiring:
             resolve=desired,
             folder=folder,
             credential=in_use,
+            secret=credential.secret if credential else None,
             place=(id(http), found.project, found.organization, credential and credential.secret, in_use),
         )
 

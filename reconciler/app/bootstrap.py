@@ -94,17 +94,20 @@ class Bootstrap:
         await self.store.update(born, state)
 
     async def _take_back(self, born: LiveKey, sink: SecretSink) -> str:
-        """Delete the key and what was handed over; in words what could not be taken back."""
-        left = ""
+        """Delete the key, then what was handed over; in words what could not be taken back.
+
+        A key that may live keeps its secret: the commit that got no answer may have been applied.
+        """
         try:
             await self.store.delete(born.id)
         except ReconcilerError:
-            left = f"key {born.id} could not be deleted again: delete it in the Appwrite Console"
+            told = f"key {born.id} could not be deleted again: delete it in the Appwrite Console"
+            return f"{told}, then what holds its secret"
         try:
             sink.remove()
         except ReconcilerError as error:
-            left = f"{left}; {error.message}" if left else error.message
-        return left
+            return error.message
+        return ""
 
     async def _may_create(self, born: LiveKey, secret: Secret) -> bool | None:
         try:

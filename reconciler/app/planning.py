@@ -31,10 +31,9 @@ _T = TypeVar("_T")
 class Site:
     """One environment as planning and apply reach it.
 
-    `own_secret` is the credential where it is a key of the project itself, `credential` what may be told of it;
-    `resolve` turns what the server
-    says of itself into what the manifest wants. Sites with equal `place` see the same keys with the same credential.
-    `folder` is the manifest's.
+    `secret` is the credential, `own_secret` the same where it is a key of the project itself, `credential` what may be
+    told of it; `resolve` turns what the server says of itself into what the manifest wants. Sites with equal `place`
+    see the same keys with the same credential. `folder` is the manifest's.
     """
 
     store: KeyStore
@@ -43,6 +42,7 @@ class Site:
     resolve: Callable[[ServerFacts], Desired]
     folder: PurePath
     credential: CredentialInUse | None = None
+    secret: Secret | None = field(default=None, repr=False)
     place: Hashable = field(default_factory=object)
 
 

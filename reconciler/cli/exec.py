@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from reconciler.api import Asked, Manifest
-    from reconciler.core.desired import Connection
+    from reconciler.app.planning import Site
     from reconciler.core.secret import Secret
 
 _OWN_FAILURE = 125
@@ -117,12 +117,16 @@ def exec_(
         raise UsageError("give either --like or --scopes", hint="--like takes the name of a key of the manifest")
     program = _found(command[0])
     manifest = api.read_manifest(file)
-    connection, key = asyncio.run(_lend(manifest, environment, asked))
+    site, key = asyncio.run(_lend(manifest, environment, asked))
     credentials = api.credential_variables([manifest])
     _restore_signals()
     try:
         # In one expression, so that no variable of a frame holds the secret's text.
-        os.execve(program, command, api.command_environment(os.environ, credentials, connection, key))  # noqa: S606
+        os.execve(  # noqa: S606
+            program,
+            command,
+            api.command_environment(os.environ, credentials, site.empty.connection, key, site.secret),
+        )
     except OSError as error:
         raise _cannot_run(command[0], error.strerror) from error
 
@@ -136,13 +140,13 @@ def _lifetime(duration: str) -> timedelta:
         raise UsageError(f"--duration: {error}", hint="the key cannot be taken back: as short as will do") from error
 
 
-async def _lend(manifest: Manifest, environment: str, asked: Asked) -> tuple[Connection, Secret]:
+async def _lend(manifest: Manifest, environment: str, asked: Asked) -> tuple[Site, Secret]:
     from reconciler import api
 
     async with api.connect(manifest, [environment], variables=os.environ) as reconciler:
         with patiently("gives up"):
             key = await reconciler.lend(asked)
-        return reconciler.sites[0].empty.connection, key.secret
+        return reconciler.sites[0], key.secret
 
 
 def _found(command: str) -> str:

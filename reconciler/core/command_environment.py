@@ -1,8 +1,8 @@
 """The environment of a command that is run with an ephemeral key: that key, and no credential that manages keys.
 
 What manages keys is every variable that the manifest names as a credential, in any of its environments, the variables
-that are read where it names none, and every other variable that repeats one of their values. Names follow Appwrite's
-own tools.
+that are read where it names none, and every other variable that repeats one of their values, or the credential in use
+wherever that was read. Names follow Appwrite's own tools.
 """
 
 from __future__ import annotations
@@ -38,11 +38,18 @@ def check_reachable(connection: Connection) -> None:
 
 
 def command_environment(
-    inherited: Mapping[str, str], credentials: Iterable[str], connection: Connection, key: Secret
+    inherited: Mapping[str, str],
+    credentials: Iterable[str],
+    connection: Connection,
+    key: Secret,
+    in_use: Secret | None = None,
 ) -> dict[str, str]:
-    """The variables of a command; `credentials` are the names of those that may hold what manages keys."""
+    """The variables of a command; `credentials` are the names of those that may hold what manages keys, `in_use` is
+    what this run manages them with.
+    """
     names = frozenset(credentials)
-    values = [value for name in names if len(value := inherited.get(name, "").strip()) >= _SHORTEST_CREDENTIAL]
+    written = [inherited.get(name, "").strip() for name in names] + ([in_use.reveal()] if in_use else [])
+    values = [value for value in written if len(value) >= _SHORTEST_CREDENTIAL]
     kept = {
         name: value
         for name, value in inherited.items()

@@ -52,23 +52,31 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Now:
-    """What is live and what the fresh plan says of it; `spoken` are the ids of which the saved plan speaks."""
+    """What is live and what the fresh plan says of it; `spoken` are the ids of which the saved plan speaks,
+    `deletes` the fresh deletions by slug and realm.
+    """
 
     live: Mapping[str, KeyState]
     entries: Mapping[str, Entry]
     declared: Mapping[str, Entry]
     sinks: Mapping[str, tuple[SinkSpec, ...]]
+    deletes: Mapping[str, list[Delete]]
     spoken: frozenset[str] = field(default=frozenset())
 
 
 def standing(saved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, live: Live) -> Standing:
     """Compare a saved plan with a fresh one of the same environment, made from the keys that are `live`."""
     entries: tuple[Entry, ...] = (*fresh.changes, *fresh.unchanged)
+    deletes: dict[str, list[Delete]] = {}
+    for change in fresh.changes:
+        if isinstance(change, Delete):
+            deletes.setdefault(slug_of(change.key_id), []).append(change)
     now = _Now(
         live={key.id: key.state for key in live.keys},
         entries={entry.key_id: entry for entry in entries},
         declared={entry.address: entry for entry in entries if not isinstance(entry, Delete | Retire)},
         sinks={key.address: key.sinks for key in desired.keys},
+        deletes=deletes,
         spoken=frozenset(change.key_id for change in saved.changes),
     )
     pending: dict[str, Change] = {}
@@ -146,11 +154,9 @@ def _remains(change: Create, entry: Entry, now: _Now) -> list[Delete]:
     """Deletions of what a killed run of this plan made and nobody can deliver."""
     return [
         each
-        for each in now.entries.values()
-        if isinstance(each, Delete)
-        and each.key_id not in {*now.spoken, entry.key_id} - {change.key_id}
-        and slug_of(each.key_id) == slug_of(change.key_id)
-        and _is_on_trial(change, each.before)
+        for each in now.deletes.get(slug_of(change.key_id), ())
+        if each.key_id == change.key_id or (each.key_id not in now.spoken and each.key_id != entry.key_id)
+        if _is_on_trial(change, each.before)
     ]
 
 

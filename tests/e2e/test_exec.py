@@ -88,6 +88,20 @@ def test_a_command_gets_a_key_that_the_server_knows_and_no_list_shows(server: Se
     assert server.keys(project) == {}
 
 
+def test_the_command_does_not_inherit_the_credential_that_a_command_of_the_manifest_read(
+    main_server: Server, tmp_path: Path
+) -> None:
+    manifest(tmp_path, main_server)
+    path = tmp_path / "keys.yaml"
+    path.write_text(path.read_text().replace("{env: CONSOLE}", "{command: [printenv, DEPLOY]}"))
+
+    ended = execute(tmp_path, main_server, "--like", "ci", "env", CONSOLE="", DEPLOY=main_server.session)
+
+    assert (ended.code, ended.err) == (0, "")
+    assert main_server.session not in ended.out
+    assert "DEPLOY=" not in ended.out
+
+
 def test_it_holds_the_scopes_asked_for_and_no_others(server: Server, tmp_path: Path) -> None:
     manifest(tmp_path, server)
     calls = "import json, os; print(os.environ['APPWRITE_PROJECT_ID'], os.environ['APPWRITE_API_KEY'])"

@@ -93,6 +93,17 @@ def test_whatever_ends_the_run_logs_out(server: Running, tmp_path: Path, ending:
 
 
 @pytest.mark.parametrize("server", ["1.9.x"], indirect=True)
+def test_the_end_of_the_credential_that_a_login_stands_in_for_binds_nobody(server: Running, tmp_path: Path) -> None:
+    text = MANIFEST.format(endpoint=server.endpoint).replace(
+        "{env: NOBODY_SET_THIS}", "{env: NOBODY_SET_THIS, expires: 2031-01-01T00:00:00Z}"
+    )
+    (tmp_path / "keys.yaml").write_text(text, encoding="utf-8")
+    with _logged_in(tmp_path, "plan", "-e", "staging") as screen:
+        assert screen.end() == 0
+    assert "Plan: 1 to create" in screen.shown
+
+
+@pytest.mark.parametrize("server", ["1.9.x"], indirect=True)
 def test_an_error_logs_out_too(server: Running, tmp_path: Path) -> None:
     text = MANIFEST.format(endpoint=server.endpoint).replace("project: shop}", "project: shpo}")
     (tmp_path / "keys.yaml").write_text(text, encoding="utf-8")

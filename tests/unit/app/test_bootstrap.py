@@ -181,6 +181,20 @@ async def test_what_cannot_be_taken_back_is_told() -> None:
         assert [key["name"] for key in (await made_keys(world)).values()] == ["Reconciler (undelivered)"]
 
 
+async def test_a_key_that_may_live_keeps_its_secret() -> None:
+    sink = FakeSink()
+    async with a_world("main") as world, bootstrap(world) as making:
+        lost: dict[int, Trouble] = {nth: DoneBut(status=500) for nth in [COMMIT]}
+        world.line.expect(lost | {nth: Answer(status=500) for nth in range(COMMIT + 1, COMMIT + 40)})
+
+        with pytest.raises(ReconcilerError) as failed:
+            await making.run(WANTED, sink)
+
+        (key,) = (await made_keys(world)).values()
+        assert sink.held == Secret(key["secret"])
+        assert "then what holds its secret" in failed.value.hint
+
+
 @pytest.mark.parametrize("nth", [CREATE, TRY, COMMIT, ASK])
 async def test_an_interruption_takes_the_key_with_it(nth: int) -> None:
     sink = FakeSink()

@@ -44,6 +44,14 @@ def test_it_does_not_see_a_credential_under_another_name(form: str) -> None:
     assert made(CONSOLE=CREDENTIAL, ANOTHER=form.format(CREDENTIAL)) == GIVEN
 
 
+def test_it_does_not_see_the_credential_in_use_wherever_that_was_read() -> None:
+    inherited = {"DEPLOY_KEY": CREDENTIAL, "COOKIE": f"a_session_console={CREDENTIAL}", "PATH": "/bin"}
+
+    told = command_environment(inherited, NAMES, CONNECTION, Secret("ephemeral_x.y.z"), Secret(CREDENTIAL))
+
+    assert told == GIVEN | {"PATH": "/bin"}
+
+
 @pytest.mark.parametrize("value", ["", " ", "x", "short"])
 def test_what_is_too_short_to_be_a_credential_takes_nothing_with_it(value: str) -> None:
     assert made(CONSOLE=value, PATH="/usr/x/short/bin") == GIVEN | {"PATH": "/usr/x/short/bin"}
