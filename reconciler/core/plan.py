@@ -147,6 +147,25 @@ Change = Create | Deliver | Update | Retire | Delete
 Entry = Change | Unchanged
 
 
+def action(entry: Entry) -> str:
+    """The one word for what is done to a key."""
+    match entry:
+        case Create():
+            return "create"
+        case Deliver():
+            return "deliver"
+        case Update():
+            return "update"
+        case Retire():
+            return "retire"
+        case Delete():
+            return "delete"
+        case Unchanged():
+            return "none"
+        case _:
+            assert_never(entry)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmanaged:
     """A live key that is shown and never touched: without this manifest's mark, or ignored."""

@@ -13,7 +13,7 @@ from typing import assert_never
 from reconciler.core.desired import SinkSpec, show_expiry
 from reconciler.core.diff import MembersChange, ValueChange, diff
 from reconciler.core.keys import KeyState
-from reconciler.core.plan import Change, Create, Delete, Deliver, Entry, Retire, Unchanged, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, Entry, Unchanged, action
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.risks import show_sink
 
@@ -48,7 +48,7 @@ def _message(change: Change, entry: Entry | None, live: KeyState | None) -> str:
     if isinstance(entry, Unchanged):
         return f"a plan made now leaves it as it is: {entry.reason}"
     found = _deeds_differ(change, entry)
-    return f"a plan made now would {_verb(entry)} it{': ' + found if found else ''}"
+    return f"a plan made now would {action(entry)} it{': ' + found if found else ''}"
 
 
 def _deeds_differ(change: Change, entry: Change) -> str:
@@ -95,20 +95,4 @@ def _plain(scope: str) -> str:
 
 
 def _done_to(change: Change) -> str:
-    return {"retire": "retired"}.get(verb := _verb(change), f"{verb.removesuffix('e')}ed")
-
-
-def _verb(change: Change) -> str:
-    match change:
-        case Create():
-            return "create"
-        case Deliver():
-            return "deliver"
-        case Update():
-            return "update"
-        case Retire():
-            return "retire"
-        case Delete():
-            return "delete"
-        case _:
-            assert_never(change)
+    return {"retire": "retired"}.get(verb := action(change), f"{verb.removesuffix('e')}ed")

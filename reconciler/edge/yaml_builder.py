@@ -90,7 +90,7 @@ class Builder:
     def _document(self, event: yaml.Event) -> None:
         self.documents += 1
         if self.documents > 1:
-            hint = "write one manifest per file, and run reconciler once for each"
+            hint = "write one manifest per file, and name each with -f"
             raise Unreadable(self._problem(_place(event), "the file holds more than one document", hint))
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:

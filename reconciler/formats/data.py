@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from reconciler.core.outcome import Outcome, Result
+from reconciler.core.plan import action
 from reconciler.errors import Problem
 from reconciler.formats.codes import code, dump
-from reconciler.formats.words import action, outcome_counts
+from reconciler.formats.words import outcome_counts
 
 VERSION = 1
 

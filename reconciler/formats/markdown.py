@@ -13,13 +13,12 @@ from typing import ClassVar
 
 from reconciler.core.guards import Refusal
 from reconciler.core.outcome import Outcome, Result, Status
-from reconciler.core.plan import Change, EnvironmentPlan, Plan, Unmanaged
+from reconciler.core.plan import Change, EnvironmentPlan, Plan, Unmanaged, action
 from reconciler.core.quoting import clean
 from reconciler.errors import Problem
 from reconciler.formats.words import (
     ACTIONS,
     Field,
-    action,
     by_glob,
     fields,
     is_left,

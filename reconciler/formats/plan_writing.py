@@ -7,11 +7,22 @@ from typing import Any, assert_never
 
 from reconciler.core.desired import SinkSpec, show_expiry
 from reconciler.core.keys import KeyState
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Unchanged, Unmanaged, Update
+from reconciler.core.plan import (
+    Change,
+    Create,
+    Delete,
+    Deliver,
+    EnvironmentPlan,
+    Retire,
+    Unchanged,
+    Unmanaged,
+    Update,
+    action,
+)
 from reconciler.core.saved import SavedPlan
 from reconciler.core.times import format_instant
 from reconciler.formats.codes import code
-from reconciler.formats.words import action, counts
+from reconciler.formats.words import counts
 
 VERSION = 1
 

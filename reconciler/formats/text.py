@@ -14,12 +14,11 @@ from rich.style import Style
 
 from reconciler.core.guards import Refusal
 from reconciler.core.outcome import Outcome, Result, Status
-from reconciler.core.plan import Entry, EnvironmentPlan, Plan, Unmanaged
+from reconciler.core.plan import Entry, EnvironmentPlan, Plan, Unmanaged, action
 from reconciler.core.quoting import clean
 from reconciler.formats.words import (
     SYMBOLS,
     Field,
-    action,
     by_glob,
     fields,
     is_left,

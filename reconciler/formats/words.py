@@ -20,6 +20,7 @@ from reconciler.core.plan import (
     Retire,
     Unchanged,
     Update,
+    action,
 )
 from reconciler.core.risks import show_sink
 from reconciler.core.times import show_duration
@@ -40,25 +41,6 @@ class Field:
     members: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-
-
-def action(entry: Entry) -> str:
-    """The one word for what is done to a key."""
-    match entry:
-        case Create():
-            return "create"
-        case Deliver():
-            return "deliver"
-        case Update():
-            return "update"
-        case Retire():
-            return "retire"
-        case Delete():
-            return "delete"
-        case Unchanged():
-            return "none"
-        case _:
-            assert_never(entry)
 
 
 def fields(entry: Entry) -> tuple[Field, ...]:
