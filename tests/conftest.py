@@ -6,6 +6,8 @@ today and tomorrow. ``HYPOTHESIS_PROFILE=explore`` looks for new ones, and remem
 """
 
 import os
+import sys
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +17,11 @@ settings.register_profile(
 )
 settings.register_profile("explore", deadline=None, print_blob=True, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# httpx asks for sniffio at each call to an application in process, and to look for what is not there takes as long as
+# the call: it is told at once.
+if find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,47 @@ def every_kind() -> SavedPlan:
     return saved(Plan(environments=tuple(named)), screens.refusals())
 
 
+def fields_of_each_kind(document: Any) -> list[tuple[Any, ...]]:
+    """The way to one field of each name in each kind of object, sinks' own options left out."""
+    found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+
+    def walk(value: Any, path: tuple[Any, ...]) -> None:
+        if isinstance(value, dict) and path[-1:] != ("options",):
+            for name, each in value.items():
+                kind = tuple(step for step in (*path, name) if isinstance(step, str))
+                found.setdefault((value.get("action"), *kind), (*path, name))
+                walk(each, (*path, name))
+        elif isinstance(value, list):
+            for index, each in enumerate(value):
+                walk(each, (*path, index))
+
+    walk(document, ())
+    return list(found.values())
+
+
+def every_field() -> SavedPlan:
+    """A plan with every field of every kind of object that `every_kind` has, and as little besides as that takes."""
+    whole = every_kind()
+    fields = len(fields_of_each_kind(json.loads(dumps(whole))))
+    kept = list(whole.plan.environments)
+
+    def shorter(place: int, *instead: EnvironmentPlan) -> None:
+        environments = [*kept[:place], *instead, *kept[place + 1 :]]
+        plan = replace(whole, plan=Plan(environments=tuple(environments)))
+        if len(fields_of_each_kind(json.loads(dumps(plan)))) == fields:
+            kept[:] = environments
+
+    for place in reversed(range(len(kept))):
+        shorter(place)
+    for place in range(len(kept)):
+        for list_of in ("changes", "unchanged", "unmanaged", "ignored", "warnings"):
+            for each in getattr(kept[place], list_of):
+                rest = tuple(entry for entry in getattr(kept[place], list_of) if entry != each)
+                fewer: dict[str, Any] = {list_of: rest}
+                shorter(place, replace(kept[place], **fewer))
+    return replace(whole, plan=Plan(environments=tuple(kept)))
+
+
 # --- random plans ---
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 
 from reconciler.core.credential import CredentialInUse
 from reconciler.core.desired import After, At, Desired, SinkSpec
@@ -208,6 +209,7 @@ def success(*changes: Change) -> Outcome:
     return Outcome(environments=(EnvironmentOutcome(environment="staging", owner="shop", results=results),))
 
 
+@cache
 def mass(count: int) -> Plan:
     """An environment with that many changes of three kinds."""
     declared = desired(*(wanted(f"key-{number}", scopes=CONTENT) for number in range(count * 2 // 3)))

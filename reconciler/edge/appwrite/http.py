@@ -80,6 +80,7 @@ def _authorities() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+@cache
 def _version() -> str:
     try:
         return version("appwrite-reconciler")

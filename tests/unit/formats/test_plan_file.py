@@ -19,7 +19,16 @@ from reconciler.core.secret import Secret
 from reconciler.errors import GuardError
 from reconciler.formats.plan_file import dumps, loads, looks_saved
 from tests.support import screens
-from tests.support.saving import VERSION, every_kind, load, saved, saved_plans, sealed
+from tests.support.saving import (
+    VERSION,
+    every_field,
+    every_kind,
+    fields_of_each_kind,
+    load,
+    saved,
+    saved_plans,
+    sealed,
+)
 
 WHOLE = every_kind()
 TEXT = dumps(WHOLE)
@@ -108,9 +117,12 @@ def test_every_single_bit_that_is_flipped_is_found() -> None:
 
 
 @pytest.mark.slow
-def test_every_single_byte_of_a_large_plan_that_is_changed_is_found() -> None:
-    content = TEXT.encode()
-    for position in range(len(content)):
+@pytest.mark.parametrize(("plan", "step"), [(every_field(), 1), (WHOLE, 37)], ids=["each field", "large"])
+def test_every_byte_of_a_plan_with_each_field_and_many_of_a_large_one_are_found_when_changed(
+    plan: SavedPlan, step: int
+) -> None:
+    content = dumps(plan).encode()
+    for position in range(0, len(content), step):
         changed = bytearray(content)
         changed[position] ^= 1 << position % 8
         refusal(bytes(changed))
@@ -136,31 +148,13 @@ def test_the_same_document_written_in_another_way_is_refused(changed: str) -> No
     refusal(changed)
 
 
-def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every field of a document."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for name, each in items:
-        if isinstance(value, dict):
-            yield (*path, name)
-        yield from paths(each, (*path, name))
-
-
 def parent(document: Any, path: tuple[Any, ...]) -> Any:
     for step in path[:-1]:
         document = document[step]
     return document
 
 
-def one_of_each(document: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """A path for each field of each kind of object."""
-    found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for path in paths(document):
-        around = parent(document, path)
-        found.setdefault((around.get("action"), *(step for step in path if isinstance(step, str))), path)
-    return list(found.values())
-
-
-FIELDS = [path for path in one_of_each(json.loads(TEXT)) if "options" not in path[:-1]]
+FIELDS = fields_of_each_kind(json.loads(TEXT))
 
 
 @pytest.mark.parametrize("path", FIELDS, ids=lambda path: ".".join(map(str, path)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from reconciler.formats.data import outcome_json
 from reconciler.formats.plan_file import dumps
 from tests.repository import ROOT
 from tests.support import screens
-from tests.support.saving import every_kind, saved_plans
+from tests.support.saving import every_field, every_kind, fields_of_each_kind, saved_plans
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -30,7 +31,7 @@ PLAN, REPORT = Draft202012Validator(schema("plan")), Draft202012Validator(schema
 PLAN_DOCUMENT = json.loads(dumps(every_kind()))
 REPORTS: list[Outcome] = [screens.outcome(), screens.success(), screens.success(*every_kind().plan.changes)]
 REPORT_DOCUMENT = json.loads(outcome_json(REPORTS[0]))
-CASES = [(PLAN, PLAN_DOCUMENT), (REPORT, REPORT_DOCUMENT)]
+CASES = [(PLAN, json.loads(dumps(every_field()))), (REPORT, REPORT_DOCUMENT)]
 
 
 @pytest.mark.parametrize("name", ["plan", "report"])
@@ -81,22 +82,28 @@ def test_a_report_fits(report: Outcome) -> None:
     assert [error.message for error in REPORT.iter_errors(json.loads(outcome_json(report)))] == []
 
 
+@cache
+def part_of_the_plan(action: str) -> Draft202012Validator:
+    """The schema of one kind of change."""
+    return Draft202012Validator({"$ref": f"#/$defs/{action}", "$defs": schema("plan")["$defs"]})
+
+
 @given(plan=saved_plans)
 def test_changes_of_any_content_fit(plan: SavedPlan) -> None:
     environments = json.loads(dumps(plan))["environments"]
     for entry in (entry for environment in environments for entry in environment["changes"]):
-        part = PLAN.evolve(schema={"$ref": f"#/$defs/{entry['action']}", "$defs": schema("plan")["$defs"]})
-        assert [error.message for error in part.iter_errors(entry)] == []
+        assert [error.message for error in part_of_the_plan(entry["action"]).iter_errors(entry)] == []
 
 
 @pytest.mark.parametrize(("validator", "document"), CASES, ids=["plan", "report"])
 def test_no_field_may_be_missing_unknown_or_of_another_type(validator: Draft202012Validator, document: Any) -> None:
+    assert validator.is_valid(document)
     mutations = 0
-    for path in one_of_each(document):
+    for path in fields_of_each_kind(document):
         for mutate in (_remove, _add, _retype):
             changed = copy.deepcopy(document)
             mutate(changed, path)
-            assert list(validator.iter_errors(changed)), (mutate.__name__, path)
+            assert not validator.is_valid(changed), (mutate.__name__, path)
             mutations += 1
     assert mutations > 40
 
@@ -127,24 +134,6 @@ def test_a_plan_with_a_value_that_none_has_does_not_fit(path: tuple[Any, ...], v
     around(changed, path)[path[-1]] = value
 
     assert list(PLAN.iter_errors(changed))
-
-
-def one_of_each(document: Any) -> list[tuple[Any, ...]]:
-    """The way to one field of each name in each kind of object, sinks' own options left out."""
-    found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-
-    def walk(value: Any, path: tuple[Any, ...]) -> None:
-        if isinstance(value, dict) and path[-1:] != ("options",):
-            for name, each in value.items():
-                kind = tuple(step for step in (*path, name) if isinstance(step, str))
-                found.setdefault((value.get("action"), *kind), (*path, name))
-                walk(each, (*path, name))
-        elif isinstance(value, list):
-            for index, each in enumerate(value):
-                walk(each, (*path, index))
-
-    walk(document, ())
-    return list(found.values())
 
 
 def around(document: Any, path: tuple[Any, ...]) -> Any:
