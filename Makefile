@@ -50,7 +50,7 @@ layers: $(DEV) ## Who may import whom
 	$(BIN)/lint-imports --no-logo
 
 docs: $(DEV) ## Links, changelog, decision records; that every page does and shows what it says
-	$(BIN)/python -m pytest --quiet tests/docs
+	$(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist worksteal tests/docs
 
 unit: $(DEV) $(WITNESS) $(NODE)/node_modules/.package-lock.json ## All other tests; ARGS= goes to pytest, JOBS= is the number of processes
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal --ignore tests/docs --ignore tests/live $(ARGS)
