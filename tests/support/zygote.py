@@ -8,6 +8,7 @@ the line of the program's writing parts, in the order of execution, before which
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -24,6 +25,7 @@ import reconciler
 import reconciler.api
 import reconciler.formats.text
 from reconciler.cli.main import main
+from reconciler.edge.appwrite import open_http
 
 _HOME = str(Path(reconciler.__file__).parent)
 WRITING = tuple(
@@ -104,6 +106,8 @@ def _run(command: dict[str, Any]) -> dict[str, int]:
 if __name__ == "__main__":
     for module in IMPORTED_LATE:
         importlib.import_module(module)
+    open_http("http://localhost/v1", parallelism=1)  # reads the authorities, and connects nowhere
+    gc.freeze()
     for request in sys.stdin:
         sys.stdout.write(json.dumps(_run(json.loads(request))) + "\n")
         sys.stdout.flush()
