@@ -91,13 +91,13 @@ $(RUNTIME): $(LOCKS) pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUNTIME)
-	$(PIP_INSTALL) --requirement requirements/dev.txt
+	$(PIP_INSTALL) --no-compile --requirement requirements/dev.txt
 	@touch $@
 
 # The newest `appwrite` beside the one of the environment, which has what it depends on.
 $(WITNESS): requirements/witness-27.txt $(DEV)
 	rm -rf $(VENV)/witness-27
-	$(PIP_INSTALL) --no-deps --target $(VENV)/witness-27 --requirement requirements/witness-27.txt
+	$(PIP_INSTALL) --no-compile --no-deps --target $(VENV)/witness-27 --requirement requirements/witness-27.txt
 	@touch $@
 
 # npm's client, if there is an npm that gets it; without it one test is skipped, and says so.

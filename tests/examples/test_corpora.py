@@ -59,7 +59,8 @@ OTHER_READERS_ACCEPT = {
 """What this program's reader refuses, and a reader of another make types or decodes."""
 OTHER_READERS_TYPE = {"text-stays-text"}
 """What stays text here, and is a number to a reader of another make: write it in quotes to please both."""
-CRASHES_OTHERS = {"alias-of-itself"}
+CRASHES_OTHERS = {"alias-bomb", "alias-of-itself"}
+"""On what others run out of stack, or write out half a gigabyte of errors."""
 
 
 def desired(path: Path) -> list[Desired]:
