@@ -1,9 +1,9 @@
 """What Appwrite's secrets look like: the one place that says so.
 
 Two degrees of one knowledge. `looks_secret` is what text is refused and withheld by, so it names only what nobody
-writes on purpose: a kind and a long run of letters and digits behind it, the bare hexadecimal of old keys, or the
-beginning of a session or a JWT. `MAY_BE_SECRET` is what an excerpt covers, sign by sign: there a secret may be broken
-or cut, and covering a word too much costs nothing.
+writes on purpose: a kind with a run of letters and digits behind it, or a very long rest, the bare hexadecimal of old
+keys, or the beginning of a session or a JWT. `MAY_BE_SECRET` is what an excerpt covers, sign by sign: there a secret
+may be broken or cut, and covering a word too much costs nothing.
 
 The manifest's schema repeats `LOOKS_SECRET` under `noSecret`, for editors; a test holds the two together.
 """
@@ -18,7 +18,7 @@ KINDS = ("standard", "organization", "account", "ephemeral", "dynamic")
 _KIND = f"(?:{'|'.join(KINDS)})_"
 
 LOOKS_SECRET = (
-    rf"{_KIND}(?:(?=[A-Za-z]*[0-9])[A-Za-z0-9]{{16,}}|[A-Za-z0-9]{{32,}})"
+    rf"{_KIND}(?:(?=[A-Za-z]*[0-9])[A-Za-z0-9]{{16,}}|[A-Za-z0-9._-]{{48,}})"
     r"|[0-9a-fA-F]{64,}|eyJ[A-Za-z0-9_.+/=-]{16,}"
 )
 """Read alike by Python and by ECMA, whose regular expressions are those of JSON Schema."""
