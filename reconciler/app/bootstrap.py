@@ -45,8 +45,8 @@ class Bootstrap:
             await asyncio.to_thread(sink.preflight)
         facts, listing = await self.store.facts(), await self.store.list()
         state = state_of(wanted, facts, listing)
-        if held is not None and (left := await self._begun(held, listing, sink)) is not None:
-            return await self._finish(left, held, state)
+        if held is not None and (started := await self._begun(held, listing, sink)) is not None:
+            return await self._finish(started, held, state)
         born, secret = await self._born(probation(state, listing.now, self.entropy.random()))
         try:
             await self._hand_over(born, secret, state, sink)

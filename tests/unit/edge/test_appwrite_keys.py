@@ -253,6 +253,15 @@ async def test_projects_of_one_server_ask_it_once_what_it_is(bench: Bench) -> No
     assert len(bench.between.asked) == 2, "its version and its scopes"
 
 
+async def test_the_servers_time_is_asked_without_a_credential_and_anew_each_time(bench: Bench) -> None:
+    listed = (await bench.keys.list()).now
+    bench.between.asked.clear()
+
+    assert await bench.keys.now() == await bench.keys.now() == listed
+    assert [request.url.path for request in bench.between.asked] == ["/v1/health/version"] * 2
+    assert not {"cookie", "x-appwrite-key"} & {name for request in bench.between.asked for name in request.headers}
+
+
 async def test_who_gives_up_waiting_for_facts_leaves_them_to_the_others(bench: Bench) -> None:
     async def slow(_: httpx.Request, go: Next) -> httpx.Response:
         await asyncio.sleep(0.02)
