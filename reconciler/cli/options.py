@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from reconciler.cli import console
+from reconciler.core.parallelism import PARALLELISM
 from reconciler.errors import Problem, ReconcilerError, UsageError, problems_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -95,7 +96,7 @@ output_format = click.option(
 parallelism = click.option(
     "--parallelism",
     type=click.IntRange(1, 100),
-    default=10,
+    default=PARALLELISM,
     show_default=True,
     help="Calls in flight to one server.",
 )
