@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=options.EachOnce)
-@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=options.A_PATH)
 @options.files
 @options.environments
 @options.selection

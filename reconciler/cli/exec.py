@@ -76,7 +76,7 @@ def _own_failures() -> Iterator[None]:
         console.note("Interrupted; nothing was run.")
         raise click.exceptions.Exit(_OWN_FAILURE) from None
     except OSError as error:
-        failure = UsageError(str(error))
+        failure = console.of_the_system(error)
         failure.exit_code = _OWN_FAILURE
         raise failure from error
 
