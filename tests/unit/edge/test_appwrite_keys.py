@@ -540,7 +540,7 @@ async def test_an_ephemeral_key_works_and_is_in_no_list(bench: Bench) -> None:
     assert json.loads(bench.between.asked[0].content) == {"scopes": ["rows.read", "users.read"], "duration": 900}
 
 
-@pytest.mark.parametrize("profile", ["1.9.x", "main", "2.6.2"])
+@pytest.mark.parametrize("profile", ["main", "2.6.2"])
 async def test_an_organization_key_lends_too_whatever_routes_the_server_has(profile: str) -> None:
     async with _bench(profile) as bench:
         bench.emulator.ensure_project("acmes", organization="acme")
