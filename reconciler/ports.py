@@ -22,6 +22,10 @@ class KeyStore(Protocol):
         """What the server says of itself; needs no credential, and is asked for once for each server."""
         ...
 
+    async def now(self) -> datetime:
+        """The server's own time; needs no credential."""
+        ...
+
     async def list(self) -> Listing:
         """Every key of the project, however many."""
         ...

@@ -32,8 +32,9 @@ environments:
 
 How `defaults`, `keys` and an environment's `keys` are merged is told under [layers](../concepts.md#layers). `${VAR}`
 and `${VAR:-default}` are expanded where a field says so, and nowhere else. Unknown fields, fields given twice and blank
-values are errors; `null` removes what a lower layer says, where a field takes it. `reconciler schema manifest` prints
-the schema that this page is made from, for editors."""
+values are errors, and so is text that looks like a secret of Appwrite, since a plan would show it. `null` removes what
+a lower layer says, where a field takes it. `reconciler schema manifest` prints the schema that this page is made from,
+for editors."""
 _TOLD_ELSEWHERE = {
     "#/$defs/keys": "names, each with [a key](#key) or `null`",
     "#/$defs/key": "[a key](#key)",

@@ -38,6 +38,7 @@ from reconciler.core.manifest import Manifest
 from reconciler.core.manifests import chosen
 from reconciler.core.outcome import Outcome
 from reconciler.core.own_files import FOLDER
+from reconciler.core.parallelism import PARALLELISM
 from reconciler.core.saved import SavedPlan
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock
@@ -80,9 +81,6 @@ __all__ = [
     "validate",
     "write_plan",
 ]
-
-PARALLELISM = 10
-"""Calls in flight to one server: a genuine one gains nothing beyond."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,11 +16,10 @@ from reconciler.core.connecting import connection
 from reconciler.core.desired import Connection
 from reconciler.core.manifest import Manifest
 from reconciler.core.manifests import chosen
+from reconciler.core.parallelism import PARALLELISM
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock, here
 from reconciler.errors import ManifestError, ReconcilerError
-
-_PARALLELISM = 10
 
 
 async def examine(
@@ -42,7 +41,7 @@ async def examine(
     entropy = random.SystemRandom()
     made = wired(
         variables,
-        parallelism=_PARALLELISM,
+        parallelism=PARALLELISM,
         clock=SystemClock(),
         entropy=entropy,
         stop=asyncio.Event(),

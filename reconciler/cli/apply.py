@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=options.EachOnce)
-@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=options.A_PATH)
 @options.files
 @options.environments
 @options.selection
@@ -201,7 +202,7 @@ class _Run:
         from reconciler.core.outcome import Status
 
         with (
-            interruptible(reconciler.stop),
+            interruptible(reconciler.stop, partial(logins.tell_left, self._login)),
             progress(len(planned.plan.changes), color=self._color) as show,
             patiently("ends it after what is in flight") as heard,
         ):

@@ -34,9 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--expire", metavar="TIME", help="When it ends: 90d, 2027-12-31T00:00:00Z, never; asked for on a terminal."
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Write the secret to this new file, readable by you alone."
-)
+@click.option("--out", type=options.A_PATH, help="Write the secret to this new file, readable by you alone.")
 @options.login
 @click.option("--print", "show", is_flag=True, help="Write the secret to stdout, this once.")
 def bootstrap(

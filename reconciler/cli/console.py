@@ -16,6 +16,7 @@ from typing import TextIO
 
 import click
 
+from reconciler.core.quoting import quoted
 from reconciler.errors import ManifestError, Problem, ReconcilerError, SeveralErrors, UsageError
 
 _LABEL = re.compile(r"( *(?:(?:error|hint|warning): )?)(.*)")
@@ -141,3 +142,9 @@ def in_our_words(error: click.ClickException) -> UsageError:
     said = " ".join(error.format_message().split()).rstrip(".")
     context = error.ctx if isinstance(error, click.UsageError) else None
     return UsageError(said[:1].lower() + said[1:], hint=f"{context.command_path if context else 'reconciler'} --help")
+
+
+def of_the_system(error: OSError) -> UsageError:
+    """What the system says, as every other error is said: the path first, cut off where it is long."""
+    said = error.strerror or str(error)
+    return UsageError(said if error.filename is None else f"{quoted(error.filename)} cannot be used: {said}")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--database",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.FilePath(dir_okay=False),
     default=Path(".reconciler/emulator.sqlite3"),
     show_default=True,
     help="Where its keys are kept.",

@@ -76,7 +76,7 @@ def _own_failures() -> Iterator[None]:
         console.note("Interrupted; nothing was run.")
         raise click.exceptions.Exit(_OWN_FAILURE) from None
     except OSError as error:
-        failure = UsageError(str(error))
+        failure = console.of_the_system(error)
         failure.exit_code = _OWN_FAILURE
         raise failure from error
 
@@ -89,7 +89,9 @@ def _own_failures() -> Iterator[None]:
 @click.option("--like", metavar="KEY", help="Give it the scopes of this key of the manifest.")
 @click.option("--scopes", multiple=True, metavar="SCOPE,SCOPE", help="Give it these scopes only; repeatable.")
 @click.option(
-    "--duration", metavar="TIME", default="15m", show_default=True, help="How long the key lives, an hour at most."
+    "--duration",
+    metavar="TIME",
+    help="How long the key lives, an hour at most.  [default: 15m, or less where the declared key lives for less]",
 )
 @click.option("--allow-wider", is_flag=True, help="Allow scopes that no key of the environment is granted.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
@@ -98,7 +100,7 @@ def exec_(
     environment: str,
     like: str | None,
     scopes: tuple[str, ...],
-    duration: str,
+    duration: str | None,
     allow_wider: bool,
     command: tuple[str, ...],
 ) -> None:
@@ -131,8 +133,10 @@ def exec_(
         raise _cannot_run(command[0], error.strerror) from error
 
 
-def _lifetime(duration: str) -> timedelta:
-    from reconciler.core.ephemeral import parse_lifetime
+def _lifetime(duration: str | None) -> timedelta | None:
+    if duration is None:
+        return None
+    from reconciler.core.lifetime import parse_lifetime
 
     try:
         return parse_lifetime(duration)

@@ -30,8 +30,8 @@ environments:
   production:
     endpoint: ${{APPWRITE_ENDPOINT}} # such as https://fra.cloud.appwrite.io/v1
     project: ${{APPWRITE_PROJECT_ID}}
-    # The name of a variable, never a secret. Where project keys cannot create keys (Cloud, Appwrite 2.0), it holds a
-    # console session, or the key of an organization that `organization: ID` names here.
+    # The name of a variable, never a secret. Where project keys cannot create keys (Cloud, Appwrite 2.0), it holds the
+    # key of an organization, which `organization: ID` names here; a person at a terminal may pass `--login EMAIL`.
     credential: {{env: APPWRITE_API_KEY}}
 """
 

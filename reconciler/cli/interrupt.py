@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,14 +22,17 @@ _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def interruptible(stop: asyncio.Event) -> Iterator[None]:
-    """The first signal sets `stop`; use it inside the running loop."""
+def interruptible(stop: asyncio.Event, last_words: Callable[[], None]) -> Iterator[None]:
+    """The first signal sets `stop`, and before the second ends the process it says its last words; use it inside the
+    running loop.
+    """
     import asyncio
 
     loop = asyncio.get_running_loop()
 
     def interrupt(number: signal.Signals) -> None:
         if stop.is_set():
+            last_words()
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
         stop.set()

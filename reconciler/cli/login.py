@@ -44,12 +44,23 @@ def login(email: str | None) -> Login | None:
 
 @contextmanager
 def ended_with(login: Login | None) -> Iterator[None]:
-    """While it is logged in, whatever ends the run lets it log out; use it inside the running loop."""
+    """While it is logged in, whatever ends the run lets it log out, or says what is left; use it inside the running
+    loop.
+    """
     if login is None:
         yield
         return
-    with tidied_up():
-        yield
+    try:
+        with tidied_up():
+            yield
+    finally:
+        tell_left(login)
+
+
+def tell_left(login: Login | None) -> None:
+    """Say which sessions may live on: for whoever ends the process before it could log out."""
+    for left in login.left() if login is not None else ():
+        console.note(f"warning: {left}")
 
 
 def _typed(prompt: str) -> str:

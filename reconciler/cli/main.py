@@ -97,7 +97,7 @@ def main() -> NoReturn:
         console.show_error(error)
         code = error.exit_code
     except OSError as error:  # such as a full disk behind --help, which click writes itself
-        console.note(f"error: {error}")
+        console.show_error(console.of_the_system(error))
         code = 1
     console.discard_unwritten()
     sys.exit(code or 0)

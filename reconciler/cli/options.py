@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from reconciler.cli import console
+from reconciler.core.parallelism import PARALLELISM
+from reconciler.core.quoting import quoted
 from reconciler.errors import Problem, ReconcilerError, UsageError, problems_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -57,11 +61,33 @@ def render_problems(problems: tuple[Problem, ...], output_format: str, warnings:
     return console.problems_text(problems, sys.stdout)
 
 
+class FilePath(click.Path):
+    """A path that the system can take at all; whoever opens it says everything else."""
+
+    def __init__(self, *, dir_okay: bool = True) -> None:
+        super().__init__(path_type=Path, dir_okay=dir_okay)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; raises UsageError where it is too long to be one."""
+        path = super().convert(value, param, ctx)
+        try:
+            os.lstat(path)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise UsageError(
+                    f"{quoted(path)} is too long for the path of a file: {len(str(path)):,} characters",
+                    hint="see what was given in its place",
+                ) from None
+        return path
+
+
+A_PATH = FilePath()
+
 file = click.option(
     "-f",
     "--file",
     "file",
-    type=click.Path(path_type=Path),
+    type=A_PATH,
     default=Path("keys.yaml"),
     show_default=True,
     help="The manifest.",
@@ -70,7 +96,7 @@ files = click.option(
     "-f",
     "--file",
     "files",
-    type=click.Path(path_type=Path),
+    type=A_PATH,
     multiple=True,
     default=[Path("keys.yaml")],
     show_default="keys.yaml",
@@ -95,7 +121,7 @@ output_format = click.option(
 parallelism = click.option(
     "--parallelism",
     type=click.IntRange(1, 100),
-    default=10,
+    default=PARALLELISM,
     show_default=True,
     help="Calls in flight to one server.",
 )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @options.verbose
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=options.A_PATH,
     metavar="FILE",
     help="Save the plan as JSON too, for apply FILE; it holds no secret.",
 )

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from reconciler.core.addresses import EMULATOR
+from reconciler.core.credential import ORGANIZATION_VARIABLE, PROJECT_VARIABLE
 from reconciler.core.desired import Connection
 from reconciler.core.manifest import Manifest
 from reconciler.core.secret import Secret
 from reconciler.errors import UsageError
 
-_KEY = "APPWRITE_API_KEY"
-_BY_DEFAULT = frozenset({_KEY, "APPWRITE_ORGANIZATION_API_KEY"})
+_BY_DEFAULT = frozenset({PROJECT_VARIABLE, ORGANIZATION_VARIABLE})
 _SHORTEST_CREDENTIAL = 16
 """What is shorter is no credential, and might well be a part of something else."""
 
@@ -59,5 +59,5 @@ def command_environment(
         **kept,
         "APPWRITE_ENDPOINT": connection.endpoint,
         "APPWRITE_PROJECT_ID": connection.project,
-        _KEY: key.reveal(),
+        PROJECT_VARIABLE: key.reveal(),
     }

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+PROJECT_VARIABLE = "APPWRITE_API_KEY"
+ORGANIZATION_VARIABLE = "APPWRITE_ORGANIZATION_API_KEY"
+"""Where a credential is read that no manifest names, as Appwrite's own tools call it."""
+
 CredentialKind = Literal["project_key", "ephemeral_key", "organization_key", "session"]
 
 KINDS: dict[CredentialKind, str] = {

@@ -1,53 +1,47 @@
-"""What an ephemeral key may hold, and how long it lives: never more than the manifest grants, unless told.
+"""What an ephemeral key may hold: never more than the manifest grants, unless told.
 
 The rules:
 - The scopes of one declared key of the environment, or some of them. Never those of several keys together: nobody has
   read and approved the sum.
-- A declared key whose expiry has come grants nothing more, and no ephemeral key outlives it.
+- A declared key whose expiry has come grants nothing more, and no ephemeral key outlives one (`core.lifetime`).
 - A key that may manage keys is a way around both, so sensitive scopes are always asked for by the flag, whoever else
   holds them.
-- Nothing takes such a key back: it lives as long as asked for, and an hour at most.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from reconciler.core.desired import At, Desired, DesiredKey
+from reconciler.core.desired import Desired, DesiredKey
+from reconciler.core.lifetime import FLAG, UNBOUNDED, Bounds, bounds_of
 from reconciler.core.quoting import one_of, quoted
 from reconciler.core.scopes import SENSITIVE, Fault, Vocabulary
 from reconciler.core.secret import Secret
 from reconciler.core.suggest import did_you_mean
-from reconciler.core.times import show_instant
 from reconciler.errors import GuardError, UsageError
-
-SHORTEST, LONGEST = timedelta(seconds=1), timedelta(hours=1)
-"""What Appwrite accepts."""
-
-FLAG = "--allow-wider"
-_LIFETIME = re.compile(r"([1-9][0-9]{0,4})([smh])")
-_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What somebody wants an ephemeral key for: the scopes of a declared key, `like` its name, or scopes by name."""
+    """What somebody wants an ephemeral key for: the scopes of a declared key, `like` its name, or scopes by name.
+
+    `lifetime` None means a quarter of an hour, or less where less is granted.
+    """
 
     like: str | None = None
     scopes: frozenset[str] = frozenset()
-    lifetime: timedelta = timedelta(minutes=15)
+    lifetime: timedelta | None = None
     allow_wider: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """The scopes of an ephemeral key, and when the manifest ends what it grants; None for never."""
+    """The scopes of an ephemeral key, and the bounds of its life."""
 
     scopes: frozenset[str]
-    until: datetime | None
+    bounds: Bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +51,6 @@ class EphemeralKey:
     scopes: frozenset[str]
     expire: datetime
     secret: Secret = field(repr=False)
-
-
-def parse_lifetime(text: str) -> timedelta:
-    """`90s`, `15m` or `1h`, between a second and an hour; raises ValueError."""
-    match = _LIFETIME.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{quoted(text)} is not a duration such as 90s, 15m or 1h")
-    lifetime = int(match[1]) * _UNITS[match[2]]
-    if lifetime > LONGEST:
-        raise ValueError(f"{quoted(text)} is too long: Appwrite lets an ephemeral key live for an hour at most")
-    return lifetime
 
 
 def grant(desired: Desired, asked: Asked, vocabulary: Vocabulary) -> Grant:
@@ -81,7 +64,7 @@ def grant(desired: Desired, asked: Asked, vocabulary: Vocabulary) -> Grant:
         scopes = asked.scopes
         granting = tuple(key for key in desired.keys if scopes <= key.scopes)
     if asked.allow_wider:
-        return Grant(scopes=scopes, until=None)
+        return Grant(scopes=scopes, bounds=UNBOUNDED)
     if sensitive := scopes & SENSITIVE:
         raise GuardError(
             f"an ephemeral key with {one_of(sorted(sensitive))} could make keys, or read their secrets, and outlive "
@@ -90,17 +73,7 @@ def grant(desired: Desired, asked: Asked, vocabulary: Vocabulary) -> Grant:
         )
     if not granting:
         raise _wider(desired, scopes)
-    return Grant(scopes=scopes, until=_until(granting))
-
-
-def check_end(granted: Grant, expire: datetime, environment: str) -> None:
-    """Raise GuardError where an ephemeral key would outlive what the manifest grants."""
-    if granted.until is not None and expire > granted.until:
-        raise GuardError(
-            f"{environment}: what the manifest grants ends at {show_instant(granted.until)}, and the key would live "
-            f"until {show_instant(expire.replace(microsecond=0))}",
-            hint=f"pass a shorter --duration, give the declared key a later expire, or pass {FLAG}",
-        )
+    return Grant(scopes=scopes, bounds=bounds_of(key.expiry for key in granting))
 
 
 def name_of(key: DesiredKey) -> str:
@@ -141,10 +114,3 @@ def _wider(desired: Desired, scopes: frozenset[str]) -> GuardError:
         f"{lacking}",
         hint=f"ask for less, grant it to a key in the manifest, or pass {FLAG}",
     )
-
-
-def _until(granting: Iterable[DesiredKey]) -> datetime | None:
-    """When the last of several keys ends by its declared time; None where one has no such time."""
-    ends = [key.expiry.instant if isinstance(key.expiry, At) else None for key in granting]
-    times = [end for end in ends if end is not None]
-    return max(times) if len(times) == len(ends) else None

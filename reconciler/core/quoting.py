@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from reconciler.core.secret import REDACTED
+from reconciler.core.secret_forms import looks_secret
 
 _MAX = 60
-_SECRET = re.compile(
-    r"(standard|organization|account|ephemeral|dynamic)_[A-Za-z0-9._-]{12,}|[0-9a-f]{64,}|eyJ[A-Za-z0-9_.+/=-]{16,}"
-)
-"""What Appwrite's credentials look like: a kind and a long rest, the bare hexadecimal of old keys, or a session."""
 
 
 def quoted(value: object) -> str:
-    """The text in quotes, its end cut off where it is long; `(secret)` where it looks like a credential."""
+    """The text in quotes, its end cut off where it is long; `(secret)` where it looks like one."""
     text = str(value)
-    if redacted(text) != text:
+    if looks_secret(text):
         return REDACTED
     return f'"{clean(text[:_MAX])}…"' if len(text) > _MAX else f'"{clean(text)}"'
 
@@ -28,8 +24,8 @@ def clean(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """The text itself; `(secret)` where it looks like a credential."""
-    return REDACTED if _SECRET.search(text) else text
+    """The text itself; `(secret)` where it looks like one."""
+    return REDACTED if looks_secret(text) else text
 
 
 def one_of(words: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.core.document import BLANK, Document, Path
 from reconciler.core.quoting import quoted, redacted
 from reconciler.core.schema_check import Violation, meets
+from reconciler.core.secret_forms import looks_secret
 from reconciler.core.suggest import did_you_mean
 from reconciler.errors import Problem
 
@@ -23,6 +24,7 @@ _VARIABLE = re.compile(r"^\$|\{\{|^%\w+%$")
 _WORDS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 """What YAML 1.1 takes for true and false, and what somebody quoted."""
 _BY_NAME: frozenset[Path] = frozenset({("keys",), ("environments",), ("scope_sets",)})
+_NAMED = {"keys": "a key", "environments": "an environment", "scope_sets": "a scope set"}
 _UNQUOTED = frozenset({"credential", "endpoint"})
 _TYPES = {"object": "a mapping", "array": "a list", "string": "text", "boolean": "true or false"}
 
@@ -31,6 +33,9 @@ def violation_problems(document: Document, error: Violation) -> Iterator[Problem
     """One violation as problems; none where the value is blank, since the reader has said so."""
     path = error.path
     if error.value is BLANK:
+        return
+    if isinstance(error.value, str) and looks_secret(error.value):  # whatever else is wrong with it
+        yield _secret(document, path, error)
         return
     if error.of_name:
         yield _bad_name(document, path, error)
@@ -102,11 +107,26 @@ def _missing_fields(document: Document, path: Path, error: Violation) -> Iterato
             )
 
 
+def _secret(document: Document, path: Path, error: Violation) -> Problem:
+    instead = "names, ids and paths are shown in every plan"
+    if "credential" in path:
+        instead = "a credential is named by where it is read from, such as `credential: {env: APPWRITE_API_KEY}`"
+    return Problem(
+        position=document.position((*path, error.value)) if error.of_name else document.value_position(path),
+        message=f"{_name_of(path) if error.of_name else describe(path)} holds what looks like a secret",
+        hint=f"take it out, and revoke it if others have seen this file; {instead}",
+    )
+
+
+def _name_of(path: Path) -> str:
+    """What the names in a mapping are names of."""
+    return f"the name of {_NAMED[str(path[-1])]}"
+
+
 def _bad_name(document: Document, path: Path, error: Violation) -> Problem:
-    kind = {"keys": "a key", "environments": "an environment", "scope_sets": "a scope set"}[str(path[-1])]
     return Problem(
         position=document.position((*path, error.value)),
-        message=f"{quoted(error.value)} cannot be the name of {kind}",
+        message=f"{quoted(error.value)} cannot be {_name_of(path)}",
         hint=f"it {error.schema['errorMessage']}",
     )
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.core.addresses import EMULATOR, Complaint
-from reconciler.core.credential import CredentialInUse, CredentialKind
+from reconciler.core.credential import ORGANIZATION_VARIABLE, PROJECT_VARIABLE, CredentialInUse, CredentialKind
 from reconciler.core.desired import Connection, CredentialSpec
 from reconciler.core.quoting import redacted
 from reconciler.core.secret import Secret
@@ -29,8 +29,6 @@ from reconciler.edge.ephemeral import claims_of
 from reconciler.edge.regular import open_regular
 from reconciler.errors import CredentialError
 
-PROJECT_VARIABLE = "APPWRITE_API_KEY"
-ORGANIZATION_VARIABLE = "APPWRITE_ORGANIZATION_API_KEY"
 SESSION_COOKIE = "a_session_console"
 _MAX_FILE = 64 * 1024
 _PREFIXES: Mapping[str, CredentialKind] = {

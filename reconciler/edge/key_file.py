@@ -1,16 +1,23 @@
 """A new file that holds one secret, for `credential: {file: PATH}`.
 
-Its mode is 0600; it is whole or not there, and never takes another's place.
+Its mode is 0600; it is whole or not there, and never takes another's place. No folder is made for it: it would be
+found nowhere if its path is misspelt.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from pathlib import Path
 
 from reconciler.core.secret import Secret
+from reconciler.edge.regular import open_regular
 from reconciler.edge.sinks import files
 from reconciler.errors import SinkError
+
+_MAX = 4096
+_KEY = re.compile(rb"([!-~]{1,%d})\n?" % _MAX)
 
 
 class KeyFile:
@@ -24,12 +31,19 @@ class KeyFile:
         """Raise SinkError where the file exists, or could not be made; leaves no trace."""
         if os.path.lexists(self._path):
             raise SinkError(f"{self._path} exists already", hint="name another file: none is overwritten")
+        folder = self._path.parent
+        if not folder.exists():
+            where = f"there is no folder {folder} to write {self._path.name} to"
+            raise SinkError(where, hint=f"mkdir -p {shlex.quote(str(folder))}")
         files.check_writable(self._path)
 
     def read(self) -> Secret | None:
-        """What this object wrote, None before."""
-        content = files.read(self._path) if self._written else None
-        return None if content is None else Secret(content.decode().rstrip("\n"))
+        """What the file holds, where that may be a key: one line of visible ASCII; None for all else."""
+        if self._path.is_symlink() or not self._path.is_file():
+            return None
+        with files.translated(self._path), open_regular(self._path) as file:
+            key = _KEY.fullmatch(file.read(_MAX + 2))
+        return Secret(key[1].decode()) if key else None
 
     def write(self, secret: Secret) -> None:
         """Make the file, all or nothing."""

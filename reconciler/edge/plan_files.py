@@ -1,23 +1,23 @@
 """The file of a saved plan: written whole or not at all, and never over anything but another plan.
 
-It is no secret: it gets the rights that the user's other files get. It is written beside its place, flushed to the
-disk and renamed.
+It is no secret: it gets the rights that the user's other files get.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
 
 from reconciler.edge.regular import open_regular
+from reconciler.edge.whole_files import drafted, flush_names
 from reconciler.errors import GuardError, UsageError
 
 MAX_BYTES = 256 * 1024 * 1024
 """A plan that makes 10,000 keys has some 10 MB; what is beyond this is no plan."""
 
 _HEAD = 256
+_MODE = 0o666
 _ELSEWHERE = "name another file"
 
 
@@ -55,29 +55,10 @@ def check_writable(path: Path, is_plan: Callable[[bytes], bool]) -> None:
 def write(path: Path, text: str, is_plan: Callable[[bytes], bool]) -> None:
     """Put a plan in place, all or nothing; raises UsageError."""
     check_writable(path, is_plan)
-    draft = path.with_name(f".{path.name}.{token_hex(4)}")
+    draft = path.with_name(f".reconciler-plan-{token_hex(4)}")
     try:
-        try:
-            with draft.open("xb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
+        with drafted(draft, text.encode(), mode=_MODE):
             draft.replace(path)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
     except OSError as error:
         raise UsageError(f"a plan cannot be written to {path}: {error.strerror or error}", hint=_ELSEWHERE) from None
-    _flush(path.absolute().parent)
-
-
-def _flush(folder: Path) -> None:
-    """So that the new name survives a power cut; a folder that cannot be opened is no reason to fail."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_names(path.absolute().parent)

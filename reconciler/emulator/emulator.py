@@ -57,6 +57,7 @@ class Emulator:
         clock: Callable[[], datetime] = _wall_clock,
     ) -> None:
         chosen = server(profile)
+        self._has_organization_keys = chosen.organization_keys
         self._clock = clock
         self._database = Database(database)
         self._store = Store(self._database)
@@ -168,7 +169,13 @@ class Emulator:
         return key.secret
 
     def add_organization_key(self, organization: str, scopes: Sequence[str]) -> str:
-        """Make a key of an organization, and that where it is missing; return the secret, `organization_<256 hex>`."""
+        """Make a key of an organization, and that where it is missing; return the secret, `organization_<256 hex>`.
+
+        Raises:
+            ValueError: this profile has no keys of organizations.
+        """
+        if not self._has_organization_keys:
+            raise ValueError("no server of this profile has keys of organizations")
         self.ensure_organization(organization)
         secret = new_secret("organization")
         self._people.add_organization_key(OrganizationKey(secret, organization, _compact(scopes)))

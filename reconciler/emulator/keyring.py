@@ -76,7 +76,7 @@ def held(call: Call, secret: str, project: Project | None, organization: Organiz
 
 
 def _organization_key(call: Call, secret: str, organization: Organization | None) -> Held | None:
-    key = call.people.organization_key(secret)
+    key = call.people.organization_key(secret) if call.server.organization_keys else None
     named = call.request.header("x-appwrite-organization")
     if key is None:
         return None

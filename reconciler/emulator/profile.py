@@ -48,6 +48,7 @@ class Server:
 
     Attributes:
         organization_scopes: what a key of an organization may hold.
+        organization_keys: there are keys of organizations; where no route ever made one, all are refused.
         hardened: secrets are shown once, no key grants more than it holds, JWTs manage no keys, and a
             bad key is refused instead of being a guest.
         describes_keys: keys have a `description`.
@@ -62,6 +63,7 @@ class Server:
     keys_create_keys: bool
     scopes: tuple[Scope, ...]
     organization_scopes: tuple[Scope, ...]
+    organization_keys: bool = True
     hardened: bool = False
     describes_keys: bool = False
     organization_routes: bool = False
@@ -108,6 +110,7 @@ def server(profile: Profile) -> Server:
                 keys_create_keys=True,
                 scopes=scopes,
                 organization_scopes=of_organizations,
+                organization_keys=False,
                 onboards=False,
                 logout_fails=True,
                 scalar_body_fails=True,

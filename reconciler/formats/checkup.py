@@ -29,6 +29,8 @@ _STYLES: Mapping[Verdict, str] = {
     Verdict.UNKNOWN: "dim",
 }
 _NAMES = 15
+_NARROW_MARGIN = 6
+"""Where there is no room for a column of names, what was found goes on below them."""
 
 
 def checkup_text(checkup: Checkup, *, width: int = 80, color: bool = False, signs: bool = True) -> str:
@@ -100,11 +102,13 @@ def _environment(environment: EnvironmentCheckup, screen: Screen, *, signs: bool
 def _check(check: Check, screen: Screen, *, signs: bool) -> Iterator[str]:
     sign, word = _SIGNS[check.verdict]
     mark = sign if signs else word.ljust(4)
-    first = f"  {mark} {check.name.ljust(_NAMES)} "
-    told = screen.wrap(clean(check.message), first=first)
+    name = f"{check.name}:" if screen.is_narrow else check.name.ljust(_NAMES)
+    first = f"  {mark} {name} "
+    margin = _NARROW_MARGIN if screen.is_narrow else len(first)
+    told = screen.wrap(clean(check.message), first=first, indent=margin)
     yield told.replace(mark, screen.paint(mark, _STYLES[check.verdict]), 1)
     if check.hint:
-        yield screen.paint(screen.wrap(clean(check.hint), first=f"{' ' * len(first)}hint: "), "dim")
+        yield screen.paint(screen.wrap(clean(check.hint), first=f"{' ' * margin}hint: "), "dim")
 
 
 def _cell(text: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from reconciler.core.quoting import clean
+from reconciler.core.secret_forms import MAY_BE_SECRET
 from reconciler.errors import Position, Source
 
 WIDTH = 100
@@ -32,10 +33,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _SECRETS = re.compile(
-    r"""  (?:standard|organization|account|ephemeral|dynamic)_[^\s"',\[\]{}]{4,}
-        | eyJ[\w.+/=-]{6,}
-        | \b[0-9a-fA-F]{32,}\b
-        | (?<![\w-])(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[\w-]{40,}   # longer than any id, and mixed
+    rf"""{MAY_BE_SECRET}"""
+    r"""| (?<![\w-])(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[\w-]{40,}   # longer than any id, and mixed
         | (?<=://)[^\s"']*@
         | (?<=[?#])[^\s"'?#]*[=&][^\s"']*                                # what follows an address
         | (?i:\b(?:secret|(?:\w*_)?token|pass\w*|session|cookie|\w*api[-_]?key)["']?\s*:\s+)[^\s{\[].*

@@ -11,7 +11,10 @@ def first_key_text(environment: str, made: Made, file: str | None) -> str:
     """Some lines; `file` is where the secret was written, None where it was printed."""
     expire = "never expires" if made.state.expire is None else f"expires at {show_instant(made.state.expire)}"
     scopes = ", ".join(sorted(made.state.scopes))
-    lines = [f"Made key {made.key_id} ({quoted(made.state.name)}) in project {made.project}: {scopes}; it {expire}."]
+    what = "Finished key" if made.finished else "Made key"
+    lines = [f"{what} {made.key_id} ({quoted(made.state.name)}) in project {made.project}: {scopes}; it {expire}."]
+    if made.finished:
+        lines.append("An earlier run had made it and written its secret, and was stopped before the end.")
     if file is not None:
         lines.append(f"Its secret is in {file}, and nowhere else: name it in `credential: {{file: PATH}}`.")
     return "\n".join((*lines, *_abilities(environment, made)))

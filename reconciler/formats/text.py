@@ -48,6 +48,7 @@ _STYLES = {
     Status.NOT_ATTEMPTED: Style(color="yellow"),
 }
 _SHOWN_UNTOUCHED = 5
+_NARROW = 60
 
 
 class Screen:
@@ -56,6 +57,11 @@ class Screen:
     def __init__(self, *, width: int, color: bool) -> None:
         self._width = max(width, 40)
         self._color = color
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether there is no room for columns beside each other."""
+        return self._width < _NARROW
 
     def paint(self, text: str, style: str) -> str:
         """The text in a style, line by line, where there is colour."""

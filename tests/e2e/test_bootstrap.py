@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from reconciler.core.secret import Secret
 from reconciler.edge.clock import SystemClock
+from reconciler.edge.key_file import KeyFile
 from reconciler.emulator import Emulator, Profile
 from tests.support.command import Command, argv, environment, in_folder, terminal
 
@@ -131,6 +133,38 @@ def test_a_file_that_exists_is_left_as_it_is_and_no_key_is_made(command: Command
     assert "key exists already" in ended.err
     assert (command.folder / "key").read_text() == "precious"
     assert emulator.count_keys("p1") == 0
+
+
+def test_a_folder_that_is_missing_is_named_and_no_key_is_made(command: Command, emulator: Emulator) -> None:
+    ended = command("bootstrap", "-e", "fresh", *FLAGS, "--out", "secrts/key")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "error: there is no folder secrts to write key to\n  hint: mkdir -p secrts\n"
+    assert not (command.folder / "secrts").exists()
+    assert emulator.count_keys("p1") == 0
+
+
+def test_a_run_that_was_killed_before_it_had_finished_is_finished_by_the_next(
+    command: Command, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
+) -> None:
+    written = KeyFile.write
+
+    def killed(self: KeyFile, secret: Secret) -> None:
+        written(self, secret)
+        raise KeyError("killed here")  # nothing of ours catches that, as nothing catches SIGKILL
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyFile, "write", killed)
+        with pytest.raises(KeyError):
+            command("bootstrap", "-e", "fresh", *FLAGS, "--out", "key")
+    secret = (command.folder / "key").read_text()
+
+    ended = command("bootstrap", "-e", "fresh", *FLAGS, "--out", "key")
+
+    assert (ended.code, ended.out) == (0, "")
+    assert without_ids(ended.err) == snapshot
+    assert (command.folder / "key").read_text() == secret
+    assert emulator.count_keys("p1") == 1
 
 
 def test_a_file_that_appears_meanwhile_is_left_as_it_is_and_no_key_is_left(

@@ -526,6 +526,14 @@ def test_init_writes_a_manifest_that_works_at_once(command: Command) -> None:
     assert (command.folder / "secrets" / "local.env").is_file()
 
 
+def test_init_names_the_key_of_an_organization_and_no_session_as_the_credential(command: Command) -> None:
+    command("init")
+
+    text = " ".join((command.folder / "keys.yaml").read_text().replace("#", "").split())
+    assert "it holds the key of an organization, which `organization: ID` names here" in text
+    assert "session" not in text
+
+
 def test_init_never_overwrites(command: Command) -> None:
     command.write("mine")
 

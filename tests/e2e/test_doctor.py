@@ -110,6 +110,17 @@ def test_what_is_wrong_with_one_environment_is_told_beside_the_others(
     assert ended.out == snapshot
 
 
+def test_on_a_narrow_terminal_what_was_found_goes_on_below_the_names(
+    command: Command, snapshot: SnapshotAssertion
+) -> None:
+    command.write(MANIFEST + "  nowhere: {endpoint: 'http://127.0.0.1:9/v1', project: p1, credential: {env: KEY}}\n")
+
+    ended = command("doctor", "-e", "nowhere", "-e", "local", COLUMNS="40")
+
+    assert all(len(line) <= 40 or " " not in line.strip() for line in ended.out.splitlines())
+    assert ended.out == snapshot
+
+
 def test_an_id_that_is_live_in_another_environment_of_the_server_is_found(command: Command, emulator: Emulator) -> None:
     emulator.ensure_project("p2")
     emulator.add_key("p2", "Shared", ["users.read"])

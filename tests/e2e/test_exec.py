@@ -9,10 +9,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import pytest
 
+from reconciler.edge.appwrite import AppwriteKeys
 from reconciler.emulator import Profile
 from tests.support.command import Command, Ended, argv, environment, in_folder, run, terminal
 from tests.support.processes import Server, a_server
@@ -20,6 +22,7 @@ from tests.support.processes import Server, a_server
 KEYS = """\
   ci: {name: CI, scopes: [users.read, rows.read]}
   ended: {name: Ended, scopes: [teams.read], expire: 2020-01-01T00:00:00Z}
+  brief: {name: Brief, scopes: [files.read], expire: 5m}
   auditor: {name: Auditor, scopes: [keys.read], allow_sensitive: [keys.read]}
 """
 SHOWN = "import json, os; print(json.dumps(dict(os.environ)))"
@@ -124,6 +127,37 @@ def test_it_lives_for_a_quarter_of_an_hour_unless_told(
     ended = execute(tmp_path, main_server, "--like", "ci", *given, "printenv", "APPWRITE_API_KEY")
 
     assert before + seconds <= end(ended.out) <= time.time() + seconds
+
+
+def test_it_lives_no_longer_than_the_declared_key_would(main_server: Server, tmp_path: Path) -> None:
+    manifest(tmp_path, main_server)
+
+    before = int(time.time())
+    ended = execute(tmp_path, main_server, "--like", "brief", "printenv", "APPWRITE_API_KEY")
+
+    assert before + 300 <= end(ended.out) <= time.time() + 300
+
+
+def test_what_would_outlive_the_declared_key_is_refused_before_a_key_is_made(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+
+    async def noted(*_: object) -> NoReturn:
+        made.append(_)
+        raise AssertionError("nothing takes back what was made")
+
+    monkeypatch.setattr(AppwriteKeys, "create_ephemeral", noted)
+
+    for arguments in (
+        ["--like", "ended"],
+        ["--like", "ended", "--duration", "1s"],
+        ["--like", "brief", "--duration", "6m"],
+    ):
+        ended = command("exec", "-e", "live", *arguments, "true")
+        assert (ended.code, "live: what the manifest grants" in ended.err) == (125, True)
+
+    assert made == []
 
 
 def test_a_command_with_a_wider_key_may_use_it(server: Server, tmp_path: Path) -> None:
@@ -249,6 +283,7 @@ def command(
         (["--like", "ci", "--duration", "soon", "true"], '--duration: "soon" is not a duration'),
         (["--like", "cj", "true"], 'live declares no key "cj"'),
         (["--like", "auditor", "true"], 'an ephemeral key with "keys.read" could make keys'),
+        (["--like", "brief", "--duration", "6m", "true"], "live: what the manifest grants lives for 5m"),
         (["--like", "ended", "true"], "live: what the manifest grants ends at 2020-01-01T00:00:00Z"),
         (["--scopes", "users.read,teams.read", "true"], "no key of live is granted all of teams.read, users.read"),
         (["--scopes", "user.read", "true"], 'scope "user.read" is unknown to this server'),

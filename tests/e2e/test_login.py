@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -30,15 +32,29 @@ environments:
 """
 
 
-@pytest.fixture(params=["1.9.x", "main"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
-    profile: Profile = request.param
-    with running(tmp_path, profile) as server:
+LEFT = "a console session of ada@example.org at http"
+
+
+@contextmanager
+def _serving(tmp_path: Path, profile: Profile, *arguments: str) -> Iterator[Running]:
+    with running(tmp_path, profile, *arguments) as server:
         for project in ("shop", "shop-staging"):
             server.emulator.ensure_project(project, organization="acme")
         server.emulator.add_user("ada@example.org", PASSWORD, organizations=["acme"])
         (tmp_path / "keys.yaml").write_text(MANIFEST.format(endpoint=server.endpoint), encoding="utf-8")
         yield server
+
+
+@pytest.fixture(params=["1.9.x", "main"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    profile: Profile = request.param
+    with _serving(tmp_path, profile) as server:
+        yield server
+
+
+def _slow(seconds: float, method: str, path: str) -> tuple[str, str]:
+    """Arguments of a server on which such a call waits so long."""
+    return "--faults", json.dumps([{"fault": "latency", "seconds": seconds, "method": method, "path": path}])
 
 
 def _sessions(folder: Path) -> int:
@@ -121,6 +137,56 @@ def test_ctrl_c_at_the_password_ends_it(server: Running, tmp_path: Path) -> None
         assert screen.end() == 1
     assert "Traceback" not in screen.shown
     assert _sessions(tmp_path) == 0
+
+
+def test_ctrl_c_within_the_login_waits_for_it_and_logs_out(tmp_path: Path) -> None:
+    with (
+        _serving(tmp_path, "main", *_slow(2, "POST", "/sessions/email$")),
+        _logged_in(tmp_path, "plan") as screen,
+    ):
+        screen.type("\x03")
+        assert screen.end() == 1
+        assert "Interrupted; nothing more was done." in screen.shown
+        assert LEFT not in screen.shown
+        assert _sessions(tmp_path) == 0
+
+
+def test_a_second_ctrl_c_within_the_login_says_that_a_session_may_live_on(tmp_path: Path) -> None:
+    with (
+        _serving(tmp_path, "main", *_slow(20, "POST", "/sessions/email$")),
+        _logged_in(tmp_path, "plan") as screen,
+    ):
+        screen.type("\x03")
+        screen.type("\x03")
+        assert screen.end(seconds=10) == 1
+        assert screen.shown.count(LEFT) == 1
+        assert "may live on, for up to a year: end it in the Console, under the account's sessions" in screen.shown
+
+
+def test_a_second_ctrl_c_at_an_apply_says_that_a_session_may_live_on(tmp_path: Path) -> None:
+    with (
+        _serving(tmp_path, "main", *_slow(20, "PUT", "/keys/")),
+        _logged_in(tmp_path, "apply", "-e", "production", "--auto-approve") as screen,
+    ):
+        screen.wait_for("Plan: 1 to create")
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "production.env").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        screen.type("\x03")
+        screen.wait_for("Once more to stop at once.")
+        screen.type("\x03")
+        assert screen.end(seconds=10) == -signal.SIGINT
+        assert screen.shown.count(LEFT) == 1
+        assert _sessions(tmp_path) == 1
+
+
+def test_a_login_whose_answer_is_lost_says_that_a_session_may_live_on(tmp_path: Path) -> None:
+    lost = json.dumps([{"fault": "drop_after", "method": "POST", "path": "/sessions/email$"}])
+    with _serving(tmp_path, "main", "--faults", lost), _logged_in(tmp_path, "plan") as screen:
+        assert screen.end() == 1
+        assert screen.shown.count(LEFT) == 1
+        assert _sessions(tmp_path) == 1
 
 
 @pytest.mark.parametrize(

@@ -138,3 +138,49 @@ def test_a_manifest_is_no_stream_because_files_are_written_beside_it(command: Co
         f"error: {path} is a stream, and a manifest must be a regular file\n"
         "  hint: save the manifest as a file: what it declares is written beside it\n"
     )
+
+
+@pytest.mark.parametrize("path", ["n" * 300, f"{'n' * 300}/a", "a/" * 3000 + "a"], ids=["name", "folder", "path"])
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        (["plan", "-f"], [], 1),
+        (["validate", "-f"], [], 1),
+        (["plan", "--out"], [], 1),
+        (["apply"], [], 1),
+        (["init", "-f"], [], 1),
+        (["bootstrap", "-e", "local", "--name", "x", "--expire", "1d", "--out"], [], 1),
+        (["exec", "-e", "local", "--like", "ci", "-f"], ["true"], 125),
+        (["emulator", "--port", "0", "--database"], [], 1),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) and value else None,
+)
+def test_what_is_too_long_for_a_path_is_told_shortened(
+    command: Command, path: str, before: list[str], after: list[str], code: int
+) -> None:
+    command.write(MANIFEST)
+
+    ended = command(*before, path, *after)
+
+    told = f'error: "{path[:60]}…" is too long for the path of a file: {len(path):,} characters\n'
+    assert (ended.code, ended.out, ended.err) == (code, "", f"{told}  hint: see what was given in its place\n")
+
+
+def test_a_plan_may_have_the_longest_name_that_a_file_may_have(command: Command) -> None:
+    command.write(MANIFEST.replace(", credential: {file: CREDENTIAL}", ""))
+
+    assert command("plan", "--out", "n" * 255).code == 0
+    assert (command.folder / ("n" * 255)).is_file()
+
+
+def test_what_else_the_system_says_is_told_as_an_error_of_ours(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command.write(MANIFEST)
+
+    def refused(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+
+    assert command("plan").err == 'error: "keys.yaml" cannot be used: Permission denied\n'

@@ -41,11 +41,11 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, profile: Profile) -> Iterator[Running]:
-    """A server for as long as the context is open; its database is in the folder."""
+def running(folder: Path, profile: Profile, *arguments: str) -> Iterator[Running]:
+    """A server for as long as the context is open, with more arguments; its database is in the folder."""
     database = folder / f"{profile}.sqlite3"
     command = [sys.executable, "-m", "reconciler", "emulator", "--port", "0", "--profile", profile]
-    command += ["--database", str(database)]
+    command += ["--database", str(database), *arguments]
     with subprocess.Popen(command, cwd=folder, env=clean_environment(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         endpoint = process.stdout.readline().split()[-1]

@@ -23,6 +23,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, Literal, get_args
 
 from reconciler.emulator import Emulator, Profile, serve
@@ -78,7 +79,8 @@ class Gated:
             await _say(send, await self._command(json.loads(await read_body(receive, _LONGEST_BODY) or b"")))
             return
         if scope["path"] == "/v1/health/version":
-            await _say(send, {"version": self._version})
+            date = format_datetime(self._time(), usegmt=True).encode()
+            await _say(send, {"version": self._version}, (b"date", date))
             return
         headers = headers_of(scope)
         if "x-past-the-gate" in headers:
@@ -121,9 +123,9 @@ class Gated:
         return None
 
 
-async def _say(send: Send, what: object) -> None:
+async def _say(send: Send, what: object, *more: tuple[bytes, bytes]) -> None:
     body = json.dumps(what).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

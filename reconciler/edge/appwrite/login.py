@@ -42,7 +42,10 @@ class Console:
         self._base = str(self.http.base_url).rstrip("/")
 
     async def log_in(self, password: Secret) -> Credential:
-        """A new session; raises CredentialError, also where the account has a second factor, and ServerError."""
+        """A new session; raises CredentialError, also where the account has a second factor, and ServerError.
+
+        Whoever cancels this may leave a session.
+        """
         call = self._call("POST", "sessions/email", "logging in to the console", content=self._body(password))
         caller = self._caller(self._credential(password))  # so that no message repeats the password
         answer = await caller.send(call)
@@ -54,8 +57,9 @@ class Console:
         credential = self._credential(session)
         try:
             await self._prove(credential)
-        except BaseException:
-            await asyncio.shield(self.log_out(credential))
+        except ReconcilerError as error:
+            if left := await self.log_out(credential):
+                error.hint = f"{error.hint}; {left}" if error.hint else left
             raise
         return credential
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from reconciler.core.secret import Secret
 from reconciler.edge.regular import open_regular
+from reconciler.edge.whole_files import drafted
 from reconciler.errors import SinkError
 
 _MODE = 0o600
@@ -104,17 +105,13 @@ def _draft(path: Path, content: Secret) -> Iterator[Path]:
     draft = path.with_name(_DRAFT)
     with suppress(FileNotFoundError):
         draft.unlink()
-    try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:  # noqa: PTH123
-            os.fchmod(file.fileno(), _MODE)
-            _give_to_owner_of(path, file.fileno())
-            file.write(content.reveal().encode(errors="surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
+
+    def claim(descriptor: int) -> None:
+        os.fchmod(descriptor, _MODE)
+        _give_to_owner_of(path, descriptor)
+
+    with drafted(draft, content.reveal().encode(errors="surrogateescape"), mode=_MODE, claim=claim):
         yield draft
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def _give_to_owner_of(path: Path, descriptor: int) -> None:

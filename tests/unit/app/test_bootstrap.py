@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
@@ -13,13 +14,14 @@ import pytest
 from reconciler.app.bootstrap import Bootstrap
 from reconciler.core.desired import After, At, Never
 from reconciler.core.first_key import FirstKey, Made
+from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.appwrite import AppwriteKeys, open_http
 from reconciler.edge.credentials import Credential
 from reconciler.emulator import Profile
 from reconciler.emulator.faults import Answer, DropAfter, DropBefore
 from reconciler.emulator.wire import Receive, Scope, Send
-from reconciler.errors import CreationDenied, GuardError, ReconcilerError, UsageError
+from reconciler.errors import CreationDenied, GuardError, ReconcilerError, SinkError, UsageError
 from tests.support.clocks import FakeClock
 from tests.support.line import DoneBut, HeldBack, Meanwhile, Trouble
 from tests.support.world import PROJECT, Shown, World, a_world
@@ -217,6 +219,104 @@ async def test_a_kill_between_two_calls_leaves_a_key_that_dies_by_itself() -> No
 
         (key,) = (await made_keys(world)).values()
         assert (key["name"], key["expire"][:10]) == ("Reconciler (undelivered)", "2030-01-08")
+
+
+# --- what a run that was stopped has left ---
+
+
+@dataclass
+class NewFile(FakeSink):
+    """A sink that takes no other value's place, as a file does."""
+
+    def preflight(self) -> None:
+        if self.held is not None:
+            raise SinkError("it exists already", hint="name another")
+
+
+async def killed_at(nth: int, making: Bootstrap, world: World, sink: FakeSink) -> None:
+    world.line.expect({nth: Meanwhile(happens=lambda: 1 / 0)})
+    with pytest.raises(ZeroDivisionError):
+        await making.run(WANTED, sink)
+    world.line.expect({})
+
+
+@pytest.mark.parametrize("hides", [False, True], ids=["shows", "hides"])
+async def test_after_a_kill_before_the_secret_was_handed_over_the_next_run_makes_a_key(hides: bool) -> None:
+    sink = NewFile()
+    async with a_world("main", hides=hides) as world, bootstrap(world) as making:
+        await killed_at(TRY, making, world, sink)
+
+        made = await making.run(WANTED, sink)
+
+        (left,) = [key for key_id, key in (await made_keys(world)).items() if key_id != made.key_id]
+        assert left["name"] == "Reconciler (undelivered)"
+        assert sink.held is not None
+        assert await world.accepts(sink.held.reveal())
+
+
+async def test_after_a_kill_before_the_commit_the_next_run_finishes_the_key() -> None:
+    sink = NewFile()
+    async with a_world("main") as world, bootstrap(world) as making:
+        await killed_at(COMMIT, making, world, sink)
+        held = sink.held
+
+        made = await making.run(replace(WANTED, name="Other"), sink)
+
+        ((key_id, key),) = (await made_keys(world)).items()
+        assert (made.key_id, made.finished, key["name"]) == (key_id, True, "Other")
+        assert key["expire"] == "2030-04-01T12:00:00.000+00:00"
+        assert held == sink.held == Secret(key["secret"])
+
+
+async def test_a_finish_that_fails_leaves_all_as_it_was_for_the_next_run() -> None:
+    sink = NewFile()
+    async with a_world("main") as world, bootstrap(world) as making:
+        await killed_at(COMMIT, making, world, sink)
+        held = sink.held
+        world.line.expect({3: Answer(status=400)})  # its commit, the facts being known by now
+
+        with pytest.raises(ReconcilerError):
+            await making.run(WANTED, sink)
+        made = await making.run(WANTED, sink)
+
+        assert made.finished
+        assert sink.held == held
+
+
+async def test_where_secrets_are_hidden_a_kill_before_the_commit_is_told_with_what_to_do() -> None:
+    sink = NewFile()
+    async with a_world("main", hides=True) as world, bootstrap(world) as making:
+        await killed_at(COMMIT, making, world, sink)
+
+        with pytest.raises(SinkError, match="exists already") as refused:
+            await making.run(WANTED, sink)
+
+        (key_id,) = await made_keys(world)
+        assert f"it may hold the secret of key {quoted(key_id)}, which a run that was stopped" in refused.value.hint
+        assert "delete that key in the Appwrite Console and the file here, and run this again" in refused.value.hint
+
+
+async def test_a_key_that_was_finished_is_told_and_not_made_again() -> None:
+    sink = NewFile()
+    async with a_world("main") as world, bootstrap(world) as making:
+        made = await making.run(WANTED, sink)
+
+        with pytest.raises(SinkError, match="exists already") as refused:
+            await making.run(WANTED, sink)
+
+        assert f'it holds the secret of key {made.key_id} ("Reconciler"): use that' in refused.value.hint
+        assert list(await made_keys(world)) == [made.key_id]
+
+
+@pytest.mark.parametrize("hides", [False, True], ids=["shows", "hides"])
+async def test_a_secret_of_elsewhere_is_not_sent_to_this_server(hides: bool) -> None:
+    sink = NewFile(held=Secret("standard_of_elsewhere"))
+    async with a_world("main", hides=hides) as world, bootstrap(world) as making:
+        with pytest.raises(SinkError, match="exists already") as refused:
+            await making.run(WANTED, sink)
+
+        assert refused.value.hint == "name another"
+        assert [call.route for call in world.line.calls] == ["GET facts", "GET facts", "GET keys"]
 
 
 # --- what is refused before anything is made ---

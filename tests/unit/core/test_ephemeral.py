@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from reconciler.core.desired import After, At, Desired
-from reconciler.core.ephemeral import Asked, Grant, check_end, grant, parse_lifetime
+from reconciler.core.ephemeral import Asked, Grant, grant
+from reconciler.core.lifetime import UNBOUNDED, Bounds
 from reconciler.core.scopes import Catalogue, Vocabulary
 from reconciler.errors import GuardError, UsageError
 from tests.support.builders import NOW, desired, wanted
@@ -29,7 +30,7 @@ def asked(*scopes: str, like: str | None = None, allow_wider: bool = False) -> G
 
 
 def test_like_a_key_is_the_scopes_of_that_key() -> None:
-    assert asked(like="ci") == Grant(scopes=frozenset({"users.read", "users.write"}), until=None)
+    assert asked(like="ci") == Grant(scopes=frozenset({"users.read", "users.write"}), bounds=UNBOUNDED)
 
 
 def test_a_key_without_scopes_grants_none() -> None:
@@ -110,42 +111,19 @@ def test_a_key_that_is_not_declared_is_like_none(name: str, hint: str) -> None:
 # --- its end ---
 
 
-def test_no_ephemeral_key_outlives_the_declared_one() -> None:
-    granted = grant(desired(wanted("ci", scopes=["users.read"], expiry=At(NOW + HOUR))), Asked(like="ci"), VOCABULARY)
+def test_what_grants_it_bounds_it() -> None:
+    ending = wanted("ci", scopes=["users.read"], expiry=At(NOW + HOUR))
+    renewed = wanted("cd", scopes=["users.read", "rows.read"], expiry=After(HOUR / 2))
+    declared = desired(ending, renewed)
 
-    check_end(granted, NOW + HOUR, "staging")
-    with pytest.raises(GuardError, match="what the manifest grants ends at 2026-11-23T13:00:00Z"):
-        check_end(granted, NOW + HOUR + timedelta(milliseconds=1), "staging")
-
-
-def test_of_several_keys_that_grant_it_the_last_to_end_counts() -> None:
-    first = wanted("first", scopes=["users.read"], expiry=At(NOW))
-    last = wanted("last", scopes=["users.read"], expiry=At(NOW + HOUR))
-    endless = wanted("endless", scopes=["users.read"])
-    renewed = wanted("renewed", scopes=["users.read"], expiry=After(HOUR))
-    some = Asked(scopes=frozenset({"users.read"}))
-
-    assert grant(desired(first, last), some, VOCABULARY).until == NOW + HOUR
-    assert grant(desired(first, endless), some, VOCABULARY).until is None
-    assert grant(desired(first, renewed), some, VOCABULARY).until is None
+    assert grant(declared, Asked(like="ci"), VOCABULARY).bounds == Bounds(until=NOW + HOUR)
+    assert grant(declared, Asked(like="cd"), VOCABULARY).bounds == Bounds(longest=HOUR / 2)
+    assert grant(declared, Asked(scopes=frozenset({"users.read"})), VOCABULARY).bounds == Bounds(
+        until=NOW + HOUR, longest=HOUR / 2
+    )
 
 
 def test_who_allows_wider_allows_longer() -> None:
     ended = desired(wanted("ci", scopes=["users.read"], expiry=At(NOW - HOUR)))
 
-    check_end(grant(ended, Asked(like="ci", allow_wider=True), VOCABULARY), NOW + HOUR, "staging")
-    with pytest.raises(GuardError):
-        check_end(grant(ended, Asked(like="ci"), VOCABULARY), NOW + HOUR, "staging")
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("1s", 1), ("90s", 90), ("15m", 900), ("60m", 3600), ("1h", 3600), ("3600s", 3600)]
-)
-def test_a_lifetime_is_a_second_to_an_hour(text: str, seconds: int) -> None:
-    assert parse_lifetime(text) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize("text", ["", "0s", "15", "15 m", "-1m", "1.5h", "1d", "3601s", "61m", "2h", "1h\n", "٣m"])
-def test_anything_else_is_no_lifetime(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is not a duration|is too long"):
-        parse_lifetime(text)
+    assert grant(ended, Asked(like="ci", allow_wider=True), VOCABULARY).bounds == UNBOUNDED

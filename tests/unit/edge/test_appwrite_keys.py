@@ -253,6 +253,15 @@ async def test_projects_of_one_server_ask_it_once_what_it_is(bench: Bench) -> No
     assert len(bench.between.asked) == 2, "its version and its scopes"
 
 
+async def test_the_servers_time_is_asked_without_a_credential_and_anew_each_time(bench: Bench) -> None:
+    listed = (await bench.keys.list()).now
+    bench.between.asked.clear()
+
+    assert await bench.keys.now() == await bench.keys.now() == listed
+    assert [request.url.path for request in bench.between.asked] == ["/v1/health/version"] * 2
+    assert not {"cookie", "x-appwrite-key"} & {name for request in bench.between.asked for name in request.headers}
+
+
 async def test_who_gives_up_waiting_for_facts_leaves_them_to_the_others(bench: Bench) -> None:
     async def slow(_: httpx.Request, go: Next) -> httpx.Response:
         await asyncio.sleep(0.02)
@@ -531,7 +540,7 @@ async def test_an_ephemeral_key_works_and_is_in_no_list(bench: Bench) -> None:
     assert json.loads(bench.between.asked[0].content) == {"scopes": ["rows.read", "users.read"], "duration": 900}
 
 
-@pytest.mark.parametrize("profile", ["1.9.x", "main", "2.6.2"])
+@pytest.mark.parametrize("profile", ["main", "2.6.2"])
 async def test_an_organization_key_lends_too_whatever_routes_the_server_has(profile: str) -> None:
     async with _bench(profile) as bench:
         bench.emulator.ensure_project("acmes", organization="acme")

@@ -51,14 +51,29 @@ def test_it_takes_no_others_place(tmp_path: Path, kind: str) -> None:
     assert {each.name for each in tmp_path.iterdir()} <= {"key", "other"}
 
 
-def test_a_folder_that_is_missing_is_made_for_its_owner_alone(tmp_path: Path) -> None:
-    file = KeyFile(tmp_path / "new" / "key")
+def test_a_folder_that_is_missing_is_named_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(SinkError, match=f"there is no folder {tmp_path / 'new'} to write key to") as refused:
+        KeyFile(tmp_path / "new" / "key").preflight()
 
-    file.preflight()
+    assert refused.value.hint == f"mkdir -p {tmp_path / 'new'}"
     assert list(tmp_path.iterdir()) == []
-    file.write(SECRET)
 
-    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+@pytest.mark.parametrize("content", ["precious, and two\nlines", "", "two words", "ключ", "x" * 5000])
+def test_what_can_be_no_key_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "key").write_text(content)
+
+    assert KeyFile(tmp_path / "key").read() is None
+
+
+def test_what_another_wrote_is_read_and_never_removed(tmp_path: Path) -> None:
+    KeyFile(tmp_path / "key").write(SECRET)
+    file = KeyFile(tmp_path / "key")
+
+    assert file.read() == SECRET
+    file.remove()
+
+    assert (tmp_path / "key").read_text() == "standard_5ec4e7\n"
 
 
 def test_where_there_can_be_no_file_preflight_says_so(tmp_path: Path) -> None:

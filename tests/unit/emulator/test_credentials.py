@@ -1,5 +1,8 @@
 """Who may call, beyond what the recordings hold: time, limits, organizations, open routes."""
 
+from contextlib import closing
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -121,6 +124,21 @@ async def test_an_organization_key_creates_in_its_own_projects_only(
     assert _error(await created("elsewhere", **own)) == (401, "user_unauthorized")
     assert _error(await created("shop")) == (403, "organization_id_missing")
     assert _error(await created("shop", **{"X-Appwrite-Organization": "x"})) == (403, "organization_id_missing")
+
+
+async def test_on_1_9_x_nobody_makes_a_key_of_an_organization_and_one_from_elsewhere_is_refused(tmp_path: Path) -> None:
+    with closing(Emulator(tmp_path / "db", profile="main")) as elsewhere:
+        secret = elsewhere.add_organization_key("acme", ["keys.read", "keys.write"])
+    with closing(Emulator(tmp_path / "db", profile="1.9.x")) as old:
+        old.ensure_project("shop", organization="acme")
+        with pytest.raises(ValueError, match="no server of this profile has keys of organizations"):
+            old.add_organization_key("acme", ["keys.read"])
+        headers = {**_by_key(secret), "X-Appwrite-Organization": "acme"}
+        transport = httpx.ASGITransport(old.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://emulator", headers=headers) as client:
+            answers = [await client.get(_KEYS), await client.get("/v1/organization/projects")]
+
+    assert [_error(answer) for answer in answers] == [(401, "user_unauthorized")] * 2
 
 
 async def test_an_organization_key_needs_the_scope(emulator: Emulator, anyone: httpx.AsyncClient) -> None:

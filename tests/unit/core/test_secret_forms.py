@@ -1,0 +1,81 @@
+"""What counts as a secret, and that whoever else says so says the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from reconciler.core.secret_forms import KINDS, LOOKS_SECRET, MAY_BE_SECRET, looks_secret
+from reconciler.edge import credentials
+from reconciler.edge.resources import schema
+
+HEX = "0123456789abcdef" * 16
+SECRETS = [
+    *(f"{kind}_{HEX}" for kind in KINDS),
+    f"standard_{HEX[:119]}",
+    f"{HEX}",
+    "ephemeral_eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJwcm9qZWN0SWQiOiJwIn0.c2ln",
+    "eyJpZCI6ImFkYSIsInNlY3JldCI6ImM0bjRyeSJ9",
+]
+NO_SECRETS = [
+    "standard_notifications-delivery-service-2",
+    "organization_key_of_the_reconciler_2027",
+    "ephemeral_keys",
+    "66f0c3a1b2d4",
+    "storefront.gho66k2d.g1",
+    "018f3c2e-7b1a-7cc0-9a51-0242ac120002",
+    "Storefront backend",
+]
+STRICT = {"Expiry", "End of the credential", "Time until a pruned key ends"}
+"""Fields whose own pattern leaves no room for a secret."""
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("around", ["{}", "see {} in the vault", "a\n{}\n"])
+def test_what_appwrite_gives_out_looks_like_a_secret_wherever_it_stands(secret: str, around: str) -> None:
+    text = around.format(secret)
+    assert looks_secret(text)
+    assert re.search(MAY_BE_SECRET, text)
+
+
+@pytest.mark.parametrize("text", NO_SECRETS)
+def test_what_people_name_keys_does_not_look_like_a_secret(text: str) -> None:
+    assert not looks_secret(text)
+
+
+def test_the_schema_repeats_the_definition_in_one_place_alone() -> None:
+    definition = schema("manifest")["$defs"]["noSecret"]
+    assert definition["pattern"] == f"^(?![\\s\\S]*(?:{LOOKS_SECRET}))"
+    text = json.dumps(schema("manifest"))
+    assert text.count("organization|") == 1
+
+
+@pytest.mark.parametrize("text", [*SECRETS, *NO_SECRETS])
+def test_an_editor_with_the_schema_takes_the_same_texts_for_secrets(text: str) -> None:
+    definition = schema("manifest")["$defs"]["noSecret"]
+    assert Draft202012Validator({"pattern": definition["pattern"]}).is_valid(text) is not looks_secret(text)
+
+
+def texts(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if "title" in node and "string" in str(node.get("type")):
+            yield node
+        for each in node.values():
+            yield from texts(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from texts(each)
+
+
+def test_no_text_of_the_manifest_may_hold_a_secret() -> None:
+    unguarded = {node["title"] for node in texts(schema("manifest")) if node.get("$ref") != "#/$defs/noSecret"}
+    assert unguarded == STRICT
+
+
+def test_every_kind_that_a_credential_may_be_is_a_kind_of_secret() -> None:
+    assert {*credentials._PREFIXES, "account"} == set(KINDS)
