@@ -160,3 +160,7 @@ class Desired:
     protect: tuple[str, ...] = ()
     selection: Selection = EVERYTHING
     warnings: tuple[str, ...] = ()
+
+    def address(self, slug: str) -> str:
+        """The address of an owned key: with the name that is declared for its slug, else with the slug."""
+        return f"{self.realm.environment}/{self.names.get(slug, slug)}"
