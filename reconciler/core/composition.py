@@ -98,7 +98,7 @@ def _declared(
     name: str,
     layers: list[Layer],
     scopes: tuple[ScopeList, ...],
-    replaced_scopes: tuple[ScopeList, ...],
+    replaced_scopes: tuple[tuple[ScopeList, ...], ...],
     position: Position,
 ) -> DeclaredKey:
     fields: dict[str, Any] = {}
@@ -123,16 +123,16 @@ def _declared(
     )
 
 
-def _scope_lists(layers: list[Layer]) -> tuple[tuple[ScopeList, ...], tuple[ScopeList, ...]]:
-    """The lists that count, none where null took the last one away, and those that the last absolute list replaced."""
+def _scope_lists(layers: list[Layer]) -> tuple[tuple[ScopeList, ...], tuple[tuple[ScopeList, ...], ...]]:
+    """The lists that count, none where null took the last one away, and what counted before each that replaced it."""
     counting: tuple[ScopeList, ...] = ()
-    replaced: tuple[ScopeList, ...] = ()
+    replaced: tuple[tuple[ScopeList, ...], ...] = ()
     for at, written in layers:
         if "scopes" not in written:
             continue
         entries = written["scopes"]
-        if entries is None or not is_relative(entries):
-            replaced, counting = counting or replaced, ()
+        if counting and (entries is None or not is_relative(entries)):
+            replaced, counting = (*replaced, counting), ()
         if entries is not None:
             counting += (ScopeList(entries=tuple(entries), at=(*at, "scopes")),)
     return counting, replaced

@@ -180,7 +180,7 @@ def _finished(draft: _Draft, pairing: Pairing) -> EnvironmentPlan:
     desired, live = draft.desired, draft.live
     if len(live.keys) >= _NEAR_LIMIT:
         draft.warnings.append(f"the project has {len(live.keys)} keys; only its first {MAX_KEYS} can be used")
-    draft.warnings += unused_protection(desired, [*pairing.newest, *(key.id for key in pairing.absent)])
+    draft.warnings += unused_protection(desired, pairing.newest, (key.id for key in pairing.absent))
     addresses = {entry.address for entry in (*draft.changes, *draft.unchanged)}
     draft.warnings += denials.warnings(live)
     return EnvironmentPlan(

@@ -125,9 +125,8 @@ def _lost(
     realm: Realm, granting: Granting, key: DeclaredKey, sinks: tuple[SinkSpec, ...], folder: str
 ) -> tuple[str, ...]:
     """What lists of lower layers held, and the lists that replaced them do not: scopes, then sinks."""
-    lost: list[str] = []
-    if key.replaced_scopes:
-        lost += sorted(granting.grants(key.replaced_scopes).scopes - granting.grants(key.scopes).scopes)
+    beneath = {scope for lists in key.replaced_scopes for scope in granting.grants(lists).scopes}
+    lost = sorted(beneath - granting.grants(key.scopes).scopes) if beneath else ()
     before = dict.fromkeys(_sink(realm, key, sink, folder) for sink in key.replaced_sinks)
     return (*lost, *(show_sink(sink) for sink in before if sink not in sinks))
 

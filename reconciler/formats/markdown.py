@@ -159,7 +159,9 @@ def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _headline(change: Change) -> str:
-    return f"- **{action(change)}** {_code(change.address)} ({_code(change.key_id)}): {change.reason}"
+    is_named = change.address.partition("/")[2] == change.key_id  # `absent` names keys by nothing else
+    key_id = "" if is_named else f" ({_code(change.key_id)})"
+    return f"- **{action(change)}** {_code(change.address)}{key_id}: {change.reason}"
 
 
 def _change(change: Change) -> Iterator[str]:

@@ -116,7 +116,10 @@ def _entry(entry: Entry, screen: Screen) -> Iterator[str]:
     word = action(entry)
     name = entry.address.split("/", 1)[1]
     head, key_id = f"  {SYMBOLS[word]} {clean(name)}", f"({clean(entry.key_id)})"
-    yield screen.paint(head, word) + screen.beside(head, key_id) + screen.paint(key_id, "dim")
+    if name == entry.key_id:  # `absent` names keys by nothing else
+        yield screen.paint(head, word)
+    else:
+        yield screen.paint(head, word) + screen.beside(head, key_id) + screen.paint(key_id, "dim")
     if word == "none" and not is_left(entry):
         return
     for field in fields(entry):
