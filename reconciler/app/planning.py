@@ -61,6 +61,12 @@ class PlannedEnvironment:
     refusals: tuple[Refusal, ...]
     done: tuple[Change, ...] = field(default=(), repr=False)
 
+    @property
+    def is_selected(self) -> bool:
+        """Whether the selection admits anything here."""
+        selection = self.desired.selection
+        return selection == EVERYTHING or any(map(selection.admits, addresses(self.desired, self.live)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
@@ -72,6 +78,11 @@ class Planned:
     def plan(self) -> Plan:
         """The plan alone: the part without a secret, fit to be shown."""
         return Plan(environments=tuple(each.plan for each in self.environments))
+
+    @property
+    def left_out(self) -> tuple[EnvironmentPlan, ...]:
+        """Plans of environments in which the selection admits nothing: nobody needs to be told that they are empty."""
+        return tuple(each.plan for each in self.environments if not each.is_selected)
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:

@@ -98,10 +98,13 @@ def annotate(planned: Planned) -> None:
 
 def render(planned: Planned, output_format: str, *, color: bool, verbose: bool) -> str:
     """A plan and its refusals, for people."""
+    left_out = planned.left_out
     if output_format == "markdown":
         from reconciler.formats.markdown import plan_markdown
 
-        return plan_markdown(planned.plan, planned.refusals)
+        return plan_markdown(planned.plan, planned.refusals, left_out=left_out)
     from reconciler.formats.text import plan_text
 
-    return plan_text(planned.plan, planned.refusals, width=console.width(), color=color, verbose=verbose)
+    return plan_text(
+        planned.plan, planned.refusals, width=console.width(), color=color, verbose=verbose, left_out=left_out
+    )

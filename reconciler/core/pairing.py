@@ -98,9 +98,11 @@ def _by_id(keys: Iterable[LiveKey]) -> tuple[LiveKey, ...]:
 
 
 def pairing_problems(desired: Desired, pairing: Pairing) -> Iterator[Problem]:
-    """What is declared and cannot be, as the live keys are: adopted and not there, or hidden by `ignore`."""
+    """What is declared and cannot be, as the live keys are: adopted and not there, or hidden by `ignore`. A key outside
+    of the selection has no problem.
+    """
     declared: dict[str, DesiredKey] = {}
-    for key in desired.keys:
+    for key in filter(lambda key: desired.selection.admits(key.address), desired.keys):
         if not key.adopts:
             declared[key.slug] = key
         if key.former_slug:

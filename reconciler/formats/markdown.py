@@ -7,7 +7,7 @@ folded. What would not fit into a comment is told in short, and at last counted:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,7 +25,8 @@ from reconciler.formats.words import (
     lost,
     outcome_summary,
     plan_summary,
-    titles,
+    titled,
+    told,
     warnings,
 )
 
@@ -36,22 +37,23 @@ _FOLDED_FROM = 8
 _LINES_IN_SHORT = (10_000, 500, 250, 120, 60, 30, 15, 7)
 
 
-def plan_markdown(plan: Plan, refusals: Iterable[Refusal]) -> str:
+def plan_markdown(plan: Plan, refusals: Iterable[Refusal], *, left_out: Collection[EnvironmentPlan] = ()) -> str:
     """The plan, a section for each environment in which there is something to tell."""
     refused = [f"- {_code(each.where)}: {_code(each.message)}; {_code(each.hint)}" for each in refusals]
-    whole = _plan(plan, refused, _Whole())
+    summary, named = f"**{plan_summary(told(plan, left_out))}**", tuple(titled(plan, left_out))
+    whole = _plan(summary, named, refused, _Whole())
     if _fits(whole):
         return whole
-    shorter = (_plan(plan, refused, _Short(lines)) for lines in _LINES_IN_SHORT)
-    return next((text for text in shorter if _fits(text)), f"**{plan_summary(plan)}**\n")
+    shorter = (_plan(summary, named, refused, _Short(lines)) for lines in _LINES_IN_SHORT)
+    return next((text for text in shorter if _fits(text)), f"{summary}\n")
 
 
-def _plan(plan: Plan, refused: list[str], form: _Whole | _Short) -> str:
-    lines = [f"**{plan_summary(plan)}**", "", *form.note]
+def _plan(summary: str, named: Iterable[tuple[str, EnvironmentPlan]], refused: list[str], form: _Whole | _Short) -> str:
+    lines = [summary, "", *form.note]
     if refused:
         lines += ["### Refused", "", *form.cut(refused), ""]
     sections: list[str] = []
-    for title, environment in zip(titles(plan), plan.environments, strict=True):
+    for title, environment in named:
         if section := list(_environment(environment, form)):
             sections.append(
                 "\n".join(

@@ -6,7 +6,7 @@ longer than a line is not cut, so that it can be copied.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -26,7 +26,8 @@ from reconciler.formats.words import (
     outcome_summary,
     place,
     plan_summary,
-    titles,
+    titled,
+    told,
     warnings,
 )
 
@@ -83,16 +84,22 @@ class Screen:
 
 
 def plan_text(
-    plan: Plan, refusals: Iterable[Refusal], *, width: int = 80, color: bool = False, verbose: bool = False
+    plan: Plan,
+    refusals: Iterable[Refusal],
+    *,
+    width: int = 80,
+    color: bool = False,
+    verbose: bool = False,
+    left_out: Collection[EnvironmentPlan] = (),
 ) -> str:
-    """The plan as a screen; `verbose` adds the keys that stay as they are."""
+    """The plan as a screen; `verbose` adds the keys that stay as they are, `left_out` is not told of."""
     screen = Screen(width=width, color=color)
-    named = zip(titles(plan), plan.environments, strict=True)
+    named = titled(plan, left_out)
     blocks = [_environment(title, environment, screen, verbose=verbose) for title, environment in named]
     refused = list(_refusals(refusals, screen))
     if refused:
         blocks.append("\n".join((screen.paint("Refused:", "refusal"), *refused)))
-    return "\n\n".join((*blocks, screen.wrap(plan_summary(plan)))) + "\n"
+    return "\n\n".join((*blocks, screen.wrap(plan_summary(told(plan, left_out))))) + "\n"
 
 
 def _environment(title: str, environment: EnvironmentPlan, screen: Screen, *, verbose: bool) -> str:

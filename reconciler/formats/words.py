@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -159,13 +160,20 @@ def warnings(outcome: Outcome) -> tuple[str, ...]:
     return (*own, *outcome.warnings)
 
 
-def titles(plan: Plan) -> tuple[str, ...]:
-    """Each environment's name, with its owner where the plan has several."""
+def titled(plan: Plan, left_out: Collection[EnvironmentPlan]) -> Iterator[tuple[str, EnvironmentPlan]]:
+    """Each environment that is not left out with its name, and with its owner where the whole plan has several."""
     several = len({environment.owner for environment in plan.environments}) > 1
-    return tuple(
-        f"{environment.environment} ({environment.owner})" if several else environment.environment
-        for environment in plan.environments
-    )
+    for environment in plan.environments:
+        if environment not in left_out:
+            yield (
+                f"{environment.environment} ({environment.owner})" if several else environment.environment,
+                environment,
+            )
+
+
+def told(plan: Plan, left_out: Collection[EnvironmentPlan]) -> Plan:
+    """The plan without environments of which nothing is to be told."""
+    return Plan(environments=tuple(each for each in plan.environments if each not in left_out))
 
 
 def place(environment: EnvironmentPlan) -> str:
