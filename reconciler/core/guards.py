@@ -143,7 +143,9 @@ def _deletes(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> Iter
 
 
 def _ending(desired: Desired, plan: EnvironmentPlan) -> int:
-    """How many owned keys the plan ends: an expired one has ended already, and `absent` names what is meant."""
+    """How many owned keys the plan ends: an expired one has ended already, one on probation was never committed, and
+    `absent` names what is meant.
+    """
     return sum(
         (isinstance(change, Retire) or _is_live_delete(change)) and change.key_id not in desired.absent
         for change in plan.changes
@@ -151,7 +153,7 @@ def _ending(desired: Desired, plan: EnvironmentPlan) -> int:
 
 
 def _is_live_delete(change: Change) -> bool:
-    return isinstance(change, Delete) and not change.expired
+    return isinstance(change, Delete) and not change.expired and not is_on_probation(change.before)
 
 
 def _sensitive(desired: Desired) -> Iterator[Refusal]:

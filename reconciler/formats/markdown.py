@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from reconciler.core.guards import Refusal
-from reconciler.core.outcome import Outcome, Result, Status
+from reconciler.core.outcome import DONE, Outcome, Result
 from reconciler.core.plan import Change, EnvironmentPlan, Plan, Unmanaged, action
 from reconciler.core.quoting import clean
 from reconciler.errors import Problem
@@ -77,8 +77,8 @@ def _fits(text: str) -> bool:
 def outcome_markdown(outcome: Outcome) -> str:
     """The report: its summary, and what was not applied first."""
     results = [result for environment in outcome.environments for result in environment.results]
-    failed = [_result(result) for result in results if result.status is not Status.APPLIED]
-    applied = [_result(result) for result in results if result.status is Status.APPLIED]
+    failed = [_result(result) for result in results if result.status not in DONE]
+    applied = [_result(result) for result in results if result.status in DONE]
     told = [f"- ⚠ {_code(warning)}" for warning in warnings(outcome)]
 
     def report(form: _Whole | _Short) -> str:

@@ -44,6 +44,7 @@ _STYLES = {
     "warning": Style(color="yellow"),
     "refusal": Style(color="red", bold=True),
     Status.APPLIED: Style(color="green"),
+    Status.ALREADY_SO: Style(dim=True),
     Status.FAILED: Style(color="red"),
     Status.UNDELIVERED: Style(color="red"),
     Status.NOT_ATTEMPTED: Style(color="yellow"),

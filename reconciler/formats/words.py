@@ -148,10 +148,17 @@ def outcome_summary(outcome: Outcome) -> str:
     total = sum(counted.values())
     if not total:
         return "Nothing to apply."
-    if outcome.complete:
+    applied, already = counted[Status.APPLIED], counted[Status.ALREADY_SO]
+    if already == total:
+        return (
+            f"Nothing to do: all {total} changes were so already." if total > 1 else "Nothing to do: it was so already."
+        )
+    if applied == total:
         return f"Applied: all {total} changes." if total > 1 else "Applied: the one change."
     rest = ", ".join(f"{count} {status}" for status, count in counted.items() if count and status != Status.APPLIED)
-    return f"Incomplete: {counted[Status.APPLIED]} of {total} changes applied, {rest}. See above, then run it again."
+    if outcome.complete:
+        return f"Applied: {applied} of {total} changes, {rest}."
+    return f"Incomplete: {applied} of {total} changes applied, {rest}. See above, then run it again."
 
 
 def warnings(outcome: Outcome) -> tuple[str, ...]:

@@ -183,6 +183,7 @@ def outcome() -> Outcome:
             "dotenv secrets/staging.env APPWRITE_API_KEY: secrets/staging.env: No space left on device",
             "see who owns it, and whether the disk is full",
         ),
+        (Status.ALREADY_SO, "", ""),
         (Status.NOT_ATTEMPTED, "interrupted", "run apply again"),
         (Status.NOT_ATTEMPTED, "something before it failed, and nothing is deleted then", ""),
     ]
