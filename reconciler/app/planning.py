@@ -90,6 +90,11 @@ class Planned:
         own = (refusal for each in self.environments for refusal in each.refusals)
         return (*own, *check_limit(self.plan.environments))
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether a guard refuses the plan whatever credential applies it."""
+        return not all(refusal.of_credential for refusal in self.refusals)
+
 
 async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances, selection: Selection = EVERYTHING) -> Planned:
     """Plan every site; where several fail, all failures are told at once.

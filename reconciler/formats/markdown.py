@@ -25,6 +25,7 @@ from reconciler.formats.words import (
     lost,
     outcome_summary,
     plan_summary,
+    refused,
     titled,
     told,
     warnings,
@@ -33,25 +34,33 @@ from reconciler.formats.words import (
 LIMIT = 65_000
 """Bytes; GitHub takes comments of up to 65,536 characters, and GitLab longer ones."""
 
+_Listed = Iterable[tuple[str, list[str]]]
+"""Lists of lines, each with its heading."""
+
 _FOLDED_FROM = 8
 _LINES_IN_SHORT = (10_000, 500, 250, 120, 60, 30, 15, 7)
 
 
 def plan_markdown(plan: Plan, refusals: Iterable[Refusal], *, left_out: Collection[EnvironmentPlan] = ()) -> str:
     """The plan, a section for each environment in which there is something to tell."""
-    refused = [f"- {_code(each.where)}: {_code(each.message)}; {_code(each.hint)}" for each in refusals]
+    listed = [(heading, [_refusal(each) for each in found]) for heading, found in refused(refusals)]
     summary, named = f"**{plan_summary(told(plan, left_out))}**", tuple(titled(plan, left_out))
-    whole = _plan(summary, named, refused, _Whole())
+    whole = _plan(summary, named, listed, _Whole())
     if _fits(whole):
         return whole
-    shorter = (_plan(summary, named, refused, _Short(lines)) for lines in _LINES_IN_SHORT)
+    shorter = (_plan(summary, named, listed, _Short(lines)) for lines in _LINES_IN_SHORT)
     return next((text for text in shorter if _fits(text)), f"{summary}\n")
 
 
-def _plan(summary: str, named: Iterable[tuple[str, EnvironmentPlan]], refused: list[str], form: _Whole | _Short) -> str:
+def _plan(
+    summary: str,
+    named: Iterable[tuple[str, EnvironmentPlan]],
+    listed: _Listed,
+    form: _Whole | _Short,
+) -> str:
     lines = [summary, "", *form.note]
-    if refused:
-        lines += ["### Refused", "", *form.cut(refused), ""]
+    for heading, refusals in listed:
+        lines += [f"### {heading}", "", *form.cut(refusals), ""]
     sections: list[str] = []
     for title, environment in named:
         if section := list(_environment(environment, form)):
@@ -68,6 +77,10 @@ def _plan(summary: str, named: Iterable[tuple[str, EnvironmentPlan]], refused: l
                 )
             )
     return "\n".join((*lines, *form.cut(sections)))
+
+
+def _refusal(refusal: Refusal) -> str:
+    return f"- {_code(refusal.where)}: {_code(refusal.message)}; {_code(refusal.hint)}"
 
 
 def _fits(text: str) -> bool:

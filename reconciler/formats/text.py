@@ -26,6 +26,7 @@ from reconciler.formats.words import (
     outcome_summary,
     place,
     plan_summary,
+    refused,
     titled,
     told,
     warnings,
@@ -97,9 +98,8 @@ def plan_text(
     screen = Screen(width=width, color=color)
     named = titled(plan, left_out)
     blocks = [_environment(title, environment, screen, verbose=verbose) for title, environment in named]
-    refused = list(_refusals(refusals, screen))
-    if refused:
-        blocks.append("\n".join((screen.paint("Refused:", "refusal"), *refused)))
+    for heading, found in refused(refusals):
+        blocks.append("\n".join((screen.paint(f"{heading}:", "refusal"), *_refusals(found, screen))))
     return "\n\n".join((*blocks, screen.wrap(plan_summary(told(plan, left_out))))) + "\n"
 
 

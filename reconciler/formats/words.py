@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -23,6 +23,7 @@ from reconciler.core.plan import (
     Update,
     action,
 )
+from reconciler.core.refusal import Refusal
 from reconciler.core.risks import show_sink
 from reconciler.core.times import show_duration
 
@@ -176,6 +177,14 @@ def titled(plan: Plan, left_out: Collection[EnvironmentPlan]) -> Iterator[tuple[
                 f"{environment.environment} ({environment.owner})" if several else environment.environment,
                 environment,
             )
+
+
+def refused(refusals: Iterable[Refusal]) -> Iterator[tuple[str, list[Refusal]]]:
+    """What is refused, and what only this credential may not do, each under its heading where there is any."""
+    refusals = tuple(refusals)
+    for heading, of_credential in (("Refused", False), ("Not with this credential", True)):
+        if found := [refusal for refusal in refusals if refusal.of_credential is of_credential]:
+            yield heading, found
 
 
 def told(plan: Plan, left_out: Collection[EnvironmentPlan]) -> Plan:
