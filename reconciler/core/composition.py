@@ -80,7 +80,11 @@ def compose(document: Document, environment: str, broken: Collection[Path]) -> C
     for name in shared | own:
         places: list[Path] = [("defaults",), ("keys", name), (*here, name)]
         written = [document.data.get("defaults"), shared.get(name), own.get(name)]
-        if own.get(name, {}) is None or written[1:] == [None, None] or any(place in broken for place in places):
+        if (
+            own.get(name, {}) is None
+            or written[1:] == [None, None]
+            or (broken and any(place in broken for place in places))
+        ):
             continue
         layers: list[Layer] = [
             (at, fields) for at, fields in zip(places, written, strict=True) if isinstance(fields, dict)
