@@ -169,7 +169,7 @@ def refuse(planned: Planned) -> None:
     if guards:
         raise GuardError(
             f"the plan is refused ({', '.join(guards)}); nothing was changed",
-            hint="the plan says under Refused what is needed",
+            hint="the plan says at its end what is needed",
         )
 
 

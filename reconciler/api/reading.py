@@ -8,13 +8,13 @@ from pathlib import Path, PurePath
 
 from reconciler.api.wiring import each
 from reconciler.core.connecting import connection, unset_variables
-from reconciler.core.delivery import shared_sinks
 from reconciler.core.desired import At, Desired
 from reconciler.core.manifest import Manifest, parse
 from reconciler.core.manifests import Chosen, check_owners, chosen
 from reconciler.core.quoting import quoted
 from reconciler.core.resolve import resolve
 from reconciler.core.scopes import Catalogue
+from reconciler.core.sharing import shared
 from reconciler.core.times import show_instant
 from reconciler.core.variables import Variables
 from reconciler.edge import documents
@@ -60,7 +60,7 @@ def validate(paths: Iterable[Path], environments: Iterable[str], variables: Mapp
     manifests = _read(paths, catalogue)
     judging = _Judging(catalogue=catalogue, variables=Variables(variables), strict=bool(environments))
     wanted = each(judging.desired, chosen(manifests, environments))
-    if problems := tuple(shared_sinks(desired for desired in wanted if desired is not None)):
+    if problems := tuple(shared(desired for desired in wanted if desired is not None)):
         raise ManifestError(problems)
     return Validation(environments=tuple(judging.checked), warnings=tuple(judging.warnings))
 

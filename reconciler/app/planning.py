@@ -11,7 +11,6 @@ from pathlib import PurePath
 from typing import TypeVar
 
 from reconciler.core.credential import CredentialInUse
-from reconciler.core.delivery import shared_sinks
 from reconciler.core.desired import Desired
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_limit
@@ -20,6 +19,7 @@ from reconciler.core.plan import Change, EnvironmentPlan, Plan
 from reconciler.core.planner import addresses, plan_destroy, plan_environment
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
+from reconciler.core.sharing import shared
 from reconciler.core.suggest import did_you_mean
 from reconciler.errors import ManifestError, ReconcilerError, UsageError, raise_together
 from reconciler.ports import KeyStore, Sinks
@@ -61,6 +61,12 @@ class PlannedEnvironment:
     refusals: tuple[Refusal, ...]
     done: tuple[Change, ...] = field(default=(), repr=False)
 
+    @property
+    def is_selected(self) -> bool:
+        """Whether the selection admits anything here."""
+        selection = self.desired.selection
+        return selection == EVERYTHING or any(map(selection.admits, addresses(self.desired, self.live)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
@@ -74,10 +80,20 @@ class Planned:
         return Plan(environments=tuple(each.plan for each in self.environments))
 
     @property
+    def left_out(self) -> tuple[EnvironmentPlan, ...]:
+        """Plans of environments in which the selection admits nothing: nobody needs to be told that they are empty."""
+        return tuple(each.plan for each in self.environments if not each.is_selected)
+
+    @property
     def refusals(self) -> tuple[Refusal, ...]:
         """What the guards refuse, in all environments."""
         own = (refusal for each in self.environments for refusal in each.refusals)
         return (*own, *check_limit(self.plan.environments))
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether a guard refuses the plan whatever credential applies it."""
+        return not all(refusal.of_credential for refusal in self.refusals)
 
 
 async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances, selection: Selection = EVERYTHING) -> Planned:
@@ -94,22 +110,22 @@ async def plan_anew(sites: Sequence[Site], sinks: Sinks, allow: Allowances, sele
     """Plan every site; what a glob of the selection was about may be gone since it was chosen."""
     look = _Looks()
 
-    async def one(site: Site) -> PlannedEnvironment:
+    async def see(site: Site) -> tuple[Site, Live, Desired]:
         live = await look.at(site)
         desired = site.resolve(live.facts)
-        if selection != EVERYTHING:
-            desired = replace(desired, selection=selection)
+        return site, live, desired if selection == EVERYTHING else replace(desired, selection=selection)
+
+    async def one(site: Site, live: Live, desired: Desired) -> PlannedEnvironment:
         specs = [sink for key in desired.keys for sink in key.sinks]
         held = await asyncio.to_thread(sinks.observe, specs)
         made = plan_environment(desired, live, held)
         refusals = check(desired, made, allow)
         return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals)
 
-    environments = await _all(one(site) for site in sites)
-    problems = tuple(shared_sinks(each.desired for each in environments))
-    if problems:
+    seen = await _all(see(site) for site in sites)
+    if problems := tuple(shared(desired for _, _, desired in seen)):
         raise ManifestError(problems)
-    return Planned(environments=environments)
+    return Planned(environments=await _all(one(*each) for each in seen))
 
 
 def _check_selection(environments: Sequence[PlannedEnvironment], selection: Selection) -> None:

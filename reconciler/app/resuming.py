@@ -11,7 +11,7 @@ from dataclasses import replace
 from reconciler.app import planning
 from reconciler.app.planning import Planned, PlannedEnvironment, Site
 from reconciler.core.freshness import Standing, standing
-from reconciler.core.guards import check
+from reconciler.core.guards import Allowances, check
 from reconciler.core.outcome import EnvironmentOutcome, Outcome, Result, Status
 from reconciler.core.plan import Change, EnvironmentPlan
 from reconciler.core.quoting import quoted
@@ -19,8 +19,6 @@ from reconciler.core.saved import AGAIN, SavedPlan, refuse_another_server
 from reconciler.core.staleness import Stale
 from reconciler.errors import GuardError
 from reconciler.ports import Sinks
-
-DONE_ALREADY = "it was so already"
 
 
 async def resume(sites: Sequence[Site], sinks: Sinks, saved: SavedPlan) -> Planned:
@@ -35,7 +33,7 @@ async def resume(sites: Sequence[Site], sinks: Sinks, saved: SavedPlan) -> Plann
         planned = by_place[_place(environment.site)]
         stands = standing(planned, environment.plan, environment.desired, environment.live)
         stale += stands.stale
-        environments.append(_kept(environment, stands, saved))
+        environments.append(_kept(environment, stands, planned, saved.allow))
     if stale:
         lines = "".join(f"\n  {each}" for each in stale)
         count = f"{len(stale)} of its keys are" if len(stale) > 1 else "one of its keys is"
@@ -60,10 +58,15 @@ def _place(site: Site) -> tuple[str, str]:
     return site.empty.realm.owner, site.empty.realm.environment
 
 
-def _kept(environment: PlannedEnvironment, stands: Standing, saved: SavedPlan) -> PlannedEnvironment:
+def _kept(
+    environment: PlannedEnvironment, stands: Standing, saved: EnvironmentPlan, allow: Allowances
+) -> PlannedEnvironment:
+    """The share of deletions counts against the keys that there were when the plan was made: what a killed run made of
+    it would else refuse the rest.
+    """
     plan = environment.plan
     kept = replace(plan, changes=stands.pending, warnings=(*plan.warnings, *_beyond(stands.beyond)))
-    refusals = check(environment.desired, kept, saved.allow)
+    refusals = check(environment.desired, replace(kept, owned_count=saved.owned_count), allow)
     return replace(environment, plan=kept, refusals=refusals, done=stands.done)
 
 
@@ -83,6 +86,6 @@ def with_done(outcome: Outcome, planned: Planned) -> Outcome:
 def _with_done(outcome: EnvironmentOutcome, done: tuple[Change, ...]) -> EnvironmentOutcome:
     if not done:
         return outcome
-    earlier = (Result(change=change, status=Status.APPLIED, message=DONE_ALREADY) for change in done)
+    earlier = (Result(change=change, status=Status.ALREADY_SO) for change in done)
     results = sorted((*outcome.results, *earlier), key=lambda each: (each.change.address, each.change.key_id))
     return replace(outcome, results=tuple(results))

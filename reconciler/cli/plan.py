@@ -53,7 +53,8 @@ def plan(
 ) -> None:
     """Show what apply would do, and why.
 
-    Changes nothing. Exits 4 where a guard refuses the plan.
+    Changes nothing. Exits 4 where a guard refuses the plan. What is only not for this credential, the plan tells, and
+    apply refuses.
     """
     import asyncio
 
@@ -86,7 +87,7 @@ def plan(
     colored = console.color(sys.stdout, no_color=no_color)
     console.result(shown or render(planned, output_format, color=colored, verbose=verbose))
     annotate(planned)
-    if planned.refusals:
+    if planned.is_refused:
         ctx.exit(4)
     ctx.exit(2 if detailed_exitcode and planned.plan.changes else 0)
 
@@ -98,10 +99,13 @@ def annotate(planned: Planned) -> None:
 
 def render(planned: Planned, output_format: str, *, color: bool, verbose: bool) -> str:
     """A plan and its refusals, for people."""
+    left_out = planned.left_out
     if output_format == "markdown":
         from reconciler.formats.markdown import plan_markdown
 
-        return plan_markdown(planned.plan, planned.refusals)
+        return plan_markdown(planned.plan, planned.refusals, left_out=left_out)
     from reconciler.formats.text import plan_text
 
-    return plan_text(planned.plan, planned.refusals, width=console.width(), color=color, verbose=verbose)
+    return plan_text(
+        planned.plan, planned.refusals, width=console.width(), color=color, verbose=verbose, left_out=left_out
+    )

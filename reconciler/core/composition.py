@@ -80,7 +80,11 @@ def compose(document: Document, environment: str, broken: Collection[Path]) -> C
     for name in shared | own:
         places: list[Path] = [("defaults",), ("keys", name), (*here, name)]
         written = [document.data.get("defaults"), shared.get(name), own.get(name)]
-        if own.get(name, {}) is None or written[1:] == [None, None] or any(place in broken for place in places):
+        if (
+            own.get(name, {}) is None
+            or written[1:] == [None, None]
+            or (broken and any(place in broken for place in places))
+        ):
             continue
         layers: list[Layer] = [
             (at, fields) for at, fields in zip(places, written, strict=True) if isinstance(fields, dict)
@@ -98,7 +102,7 @@ def _declared(
     name: str,
     layers: list[Layer],
     scopes: tuple[ScopeList, ...],
-    replaced_scopes: tuple[ScopeList, ...],
+    replaced_scopes: tuple[tuple[ScopeList, ...], ...],
     position: Position,
 ) -> DeclaredKey:
     fields: dict[str, Any] = {}
@@ -123,16 +127,16 @@ def _declared(
     )
 
 
-def _scope_lists(layers: list[Layer]) -> tuple[tuple[ScopeList, ...], tuple[ScopeList, ...]]:
-    """The lists that count, none where null took the last one away, and those that the last absolute list replaced."""
+def _scope_lists(layers: list[Layer]) -> tuple[tuple[ScopeList, ...], tuple[tuple[ScopeList, ...], ...]]:
+    """The lists that count, none where null took the last one away, and what counted before each that replaced it."""
     counting: tuple[ScopeList, ...] = ()
-    replaced: tuple[ScopeList, ...] = ()
+    replaced: tuple[tuple[ScopeList, ...], ...] = ()
     for at, written in layers:
         if "scopes" not in written:
             continue
         entries = written["scopes"]
-        if entries is None or not is_relative(entries):
-            replaced, counting = counting or replaced, ()
+        if counting and (entries is None or not is_relative(entries)):
+            replaced, counting = (*replaced, counting), ()
         if entries is not None:
             counting += (ScopeList(entries=tuple(entries), at=(*at, "scopes")),)
     return counting, replaced

@@ -1,6 +1,7 @@
 """Guards for what the credential in use may not do: told with the plan, instead of by the server in mid-apply.
 
-One refusal for all changes that lack the same right, since one credential mends them all.
+Who plans need not be who applies, so a plan only tells of it, and apply refuses. One refusal for all changes that lack
+the same right, since one credential mends them all.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def _creations(plan: EnvironmentPlan) -> Iterator[Refusal]:
     each = one if len(denied) == 1 else "each of them with the id that the plan gives it"
     yield Refusal(
         guard="may-not-create",
+        of_credential=True,
         where=plan.environment,
         message=f"{_count(denied, 'created')}, and {credential} may not create keys on this server: "
         "since Appwrite 2.0, and on Cloud, no key of a project may",
@@ -45,10 +47,10 @@ def _writes(plan: EnvironmentPlan) -> Iterator[Refusal]:
     if denied:
         yield Refusal(
             guard="may-not-write",
+            of_credential=True,
             where=plan.environment,
             message=f"{_count(denied, 'changed')}, and {denied[0][1]} lacks the scope keys.write",
-            hint="plan with it, and apply with a credential that has keys.write; or whoever manages the project adds "
-            "that scope",
+            hint="apply with a credential that has keys.write; or whoever manages the project adds that scope",
         )
 
 
@@ -56,6 +58,7 @@ def _beyond(plan: EnvironmentPlan) -> Iterator[Refusal]:
     for change, detail in _marked(plan, Risk.BEYOND_CREDENTIAL):
         yield Refusal(
             guard="beyond-credential",
+            of_credential=True,
             where=change.address,
             message=f"this key would get more than the credential in use has to give: {detail}",
             hint=f"declare less (an earlier `expire`, fewer scopes), or give a credential that holds as much, such as "

@@ -28,8 +28,8 @@ class DeclaredKey:
     """One key of one environment, composed; sets, globs and placeholders still in it.
 
     `name` is the key's name in the manifest, `title` the one that Appwrite shows. `scopes` are the lists that count,
-    all but the first relative, and `replaced_scopes` those that they replaced; likewise the sinks. `deliver_at` is the
-    place of the list in the layer that wrote it last.
+    all but the first relative, and `replaced_scopes` what counted before each list that replaced it; `replaced_sinks`
+    are those of every lower layer. `deliver_at` is the place of the list in the layer that wrote it last.
     """
 
     name: str
@@ -37,7 +37,7 @@ class DeclaredKey:
     title: str
     description: str
     scopes: tuple[ScopeList, ...]
-    replaced_scopes: tuple[ScopeList, ...]
+    replaced_scopes: tuple[tuple[ScopeList, ...], ...]
     expiry: Expiry
     sinks: tuple[SinkSpec, ...]
     replaced_sinks: tuple[SinkSpec, ...]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
-from reconciler.core.desired import Desired, DesiredKey, SinkSpec
+from reconciler.core.desired import SinkSpec
 from reconciler.core.templates import fill
-from reconciler.errors import Problem
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -42,18 +41,3 @@ def _joined(folder: str, path: str) -> str:
 def bad_variable(sink: SinkSpec) -> str | None:
     """The variable of a filled sink where no dotenv file can hold it."""
     return next((text for name, text in sink.options if name == "variable" and not _VARIABLE.fullmatch(text)), None)
-
-
-def shared_sinks(environments: Iterable[Desired]) -> Iterator[Problem]:
-    """Sinks in which keys of different environments meet: each apply would overwrite what the other delivered."""
-    first: dict[SinkSpec, DesiredKey] = {}
-    for desired in environments:
-        for key in desired.keys:
-            for sink in key.sinks:
-                other = first.setdefault(sink, key)
-                if other is not key:
-                    yield Problem(
-                        position=key.position,
-                        message=f"{other.address} and {key.address} are delivered to the same place",
-                        hint="put {environment} in its path, or name one environment with -e",
-                    )

@@ -143,8 +143,8 @@ class Desired:
 
     `names` gives the name in the manifest for each slug, present or former, that is declared here. `former` is the
     realm under the name that the environment had before a rename. `absent` are ids of keys to delete,
-    `ignore` globs over ids of keys that are hidden, `protect` globs over names of keys. The plan is only about what
-    the `selection` admits.
+    each written `absent_at` its place, `ignore` globs over ids of keys that are hidden, `protect` globs over names of
+    keys. The plan is only about what the `selection` admits.
     """
 
     realm: Realm
@@ -156,7 +156,12 @@ class Desired:
     prune: Prune = "delete"
     prune_grace: timedelta = DEFAULT_GRACE
     absent: frozenset[str] = frozenset()
+    absent_at: Mapping[str, Position] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
     selection: Selection = EVERYTHING
     warnings: tuple[str, ...] = ()
+
+    def address(self, slug: str) -> str:
+        """The address of an owned key: with the name that is declared for its slug, else with the slug."""
+        return f"{self.realm.environment}/{self.names.get(slug, slug)}"

@@ -1,6 +1,7 @@
 """Guards: what apply refuses to do, each with the one flag or field that allows it, or none.
 
-They judge the finished plan and fail closed. A plan is printed whole even where a guard refuses it.
+They judge the finished plan and fail closed. A plan is printed whole even where a guard refuses it. What only the
+credential in use may not do keeps nobody from planning, and apply from beginning.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def _own_credential(plan: EnvironmentPlan) -> Iterator[Refusal]:
         if _has(change, Risk.OWN_CREDENTIAL):
             yield Refusal(
                 guard="own-credential",
+                of_credential=True,
                 where=change.address,
                 message="this key is, or may be, the credential of this very run; it is never cut short or deleted",
                 hint="run with another credential, such as an organization key; where the server hides secrets, "
@@ -143,7 +145,9 @@ def _deletes(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> Iter
 
 
 def _ending(desired: Desired, plan: EnvironmentPlan) -> int:
-    """How many owned keys the plan ends: an expired one has ended already, and `absent` names what is meant."""
+    """How many owned keys the plan ends: an expired one has ended already, one on probation was never committed, and
+    `absent` names what is meant.
+    """
     return sum(
         (isinstance(change, Retire) or _is_live_delete(change)) and change.key_id not in desired.absent
         for change in plan.changes
@@ -151,7 +155,7 @@ def _ending(desired: Desired, plan: EnvironmentPlan) -> int:
 
 
 def _is_live_delete(change: Change) -> bool:
-    return isinstance(change, Delete) and not change.expired
+    return isinstance(change, Delete) and not change.expired and not is_on_probation(change.before)
 
 
 def _sensitive(desired: Desired) -> Iterator[Refusal]:

@@ -94,7 +94,7 @@ class LayerCheck:
         return Fault(message=f"there is no scope set {quoted(entry)}", hint=hint)
 
     def _name(self, path: Path, name: str) -> Iterator[Problem]:
-        if any(category(character) == "Cc" for character in name):
+        if not name.isprintable() and any(category(character) == "Cc" for character in name):
             yield Problem(
                 position=self.document.value_position(path),
                 message=f"{describe(path)} holds a control character: {quoted(name)}",

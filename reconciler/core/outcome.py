@@ -12,9 +12,14 @@ class Status(StrEnum):
     """How a change ended."""
 
     APPLIED = "applied"
+    ALREADY_SO = "already so"
     FAILED = "failed"
     UNDELIVERED = "undelivered"
     NOT_ATTEMPTED = "not attempted"
+
+
+DONE = frozenset({Status.APPLIED, Status.ALREADY_SO})
+"""After these the key is as the plan would have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,5 @@ class Outcome:
 
     @property
     def complete(self) -> bool:
-        """Whether every change was applied."""
-        return all(
-            result.status is Status.APPLIED for environment in self.environments for result in environment.results
-        )
+        """Whether every change was applied, or needed no doing."""
+        return all(result.status in DONE for environment in self.environments for result in environment.results)

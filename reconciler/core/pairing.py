@@ -22,10 +22,12 @@ from reconciler.errors import Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairing:
-    """`newest` holds one owned key for each slug, `adopted` the keys that declared ones name, by id."""
+    """`newest` holds one owned key for each slug, `superseded` the others; `adopted` the keys that declared ones name,
+    by id.
+    """
 
     newest: dict[str, LiveKey]
-    superseded: tuple[LiveKey, ...]
+    superseded: dict[str, tuple[LiveKey, ...]]
     adopted: dict[str, LiveKey]
     absent: tuple[LiveKey, ...]
     ignored: tuple[LiveKey, ...]
@@ -34,7 +36,8 @@ class Pairing:
     @property
     def managed(self) -> tuple[LiveKey, ...]:
         """Every key that the manifest may change or delete."""
-        return (*self.newest.values(), *self.superseded, *self.adopted.values(), *self.absent)
+        older = (key for keys in self.superseded.values() for key in keys)
+        return (*self.newest.values(), *older, *self.adopted.values(), *self.absent)
 
 
 def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
@@ -62,7 +65,7 @@ def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
         _prefer_working(each)
     return Pairing(
         newest={slug: each[-1][1] for slug, each in generations.items()},
-        superseded=tuple(key for each in generations.values() for _, key in each[:-1]),
+        superseded={slug: tuple(key for _, key in each[:-1]) for slug, each in generations.items() if len(each) > 1},
         adopted=adopted,
         absent=_by_id(absent),
         ignored=_by_id(ignored),
@@ -95,9 +98,11 @@ def _by_id(keys: Iterable[LiveKey]) -> tuple[LiveKey, ...]:
 
 
 def pairing_problems(desired: Desired, pairing: Pairing) -> Iterator[Problem]:
-    """What is declared and cannot be, as the live keys are: adopted and not there, or hidden by `ignore`."""
+    """What is declared and cannot be, as the live keys are: adopted and not there, or hidden by `ignore`. A key outside
+    of the selection has no problem.
+    """
     declared: dict[str, DesiredKey] = {}
-    for key in desired.keys:
+    for key in filter(lambda key: desired.selection.admits(key.address), desired.keys):
         if not key.adopts:
             declared[key.slug] = key
         if key.former_slug:
@@ -138,9 +143,8 @@ def _of_former_realm(desired: Desired, key: DesiredKey, pairing: Pairing) -> Liv
     """A superseded key that works and was made under the environment's former name."""
     if desired.former is None:
         return None
-    for each in pairing.superseded:
-        found = owned(desired.former, each.id)
-        if found is not None and found.slug == key.slug and not is_on_probation(each):
+    for each in pairing.superseded.get(key.slug, ()):
+        if owned(desired.former, each.id) is not None and not is_on_probation(each):
             own = pairing.newest[key.slug]
             return each if owned(desired.realm, own.id) else None
     return None

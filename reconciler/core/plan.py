@@ -27,6 +27,7 @@ class Reason(StrEnum):
     FIELDS_DIFFER = "live differs from the manifest"
     UNDECLARED = "owned by this manifest, and no longer declared"
     SUPERSEDED = "an older generation of a key that has a newer one"
+    LEFT_OVER = "left by a run that did not finish, and another key is there in its place"
     ABSENT = "named under absent"
     PRUNED = "owned by this manifest, and no longer declared: it ends after the time that prune_grace gives"
     DESTROY = "destroy deletes every owned key"

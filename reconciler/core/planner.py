@@ -27,7 +27,7 @@ from reconciler.core.plan import (
 )
 from reconciler.core.probation import is_on_probation
 from reconciler.core.protecting import protected, unused_protection
-from reconciler.core.pruning import address, delete, pruned, slug_in
+from reconciler.core.pruning import delete, pruned, superseded
 from reconciler.core.times import show_instant
 from reconciler.errors import ManifestError
 
@@ -69,18 +69,20 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
         warnings=list(desired.warnings),
     )
     undeclared = dict(pairing.newest)
-    superseded = list(pairing.superseded)
     for key in _kept_by_server(draft):
-        match, older = _match(key, pairing, undeclared)
-        superseded += older
+        match, other = _match(key, pairing, undeclared)
+        draft.add([superseded(key.address, other, live)] if other else [])
         if desired.selection.admits(key.address):
             draft.warnings += _other_key(key, pairing)
             _plan_key(key, match, draft, held)
-    draft.add(pruned(desired, key, live) for key in undeclared.values())
-    for each in superseded:
-        declared = slug_in(each.id) not in undeclared
-        draft.add([delete(desired, each, live, Reason.SUPERSEDED) if declared else pruned(desired, each, live)])
-    draft.add(delete(desired, key, live, Reason.ABSENT) for key in pairing.absent)
+    draft.add(pruned(desired, desired.address(slug), key, live) for slug, key in undeclared.items())
+    for slug, older in pairing.superseded.items():
+        address = desired.address(slug)
+        if slug in undeclared:
+            draft.add(pruned(desired, address, key, live) for key in older)
+        else:
+            draft.add(superseded(address, key, live) for key in older)
+    draft.add(delete(_address_of_absent(desired, key), key, live, Reason.ABSENT) for key in pairing.absent)
     return _finished(draft, pairing)
 
 
@@ -88,32 +90,38 @@ def plan_destroy(desired: Desired, live: Live) -> EnvironmentPlan:
     """What deletes every owned key of one environment, declared or not."""
     pairing = pair(desired, live.keys)
     draft = _Draft(desired=desired, live=live)
-    owned = (*pairing.newest.values(), *pairing.superseded)
-    draft.add(delete(desired, key, live, Reason.DESTROY) for key in owned)
+    for slug, newest in pairing.newest.items():
+        keys = (newest, *pairing.superseded.get(slug, ()))
+        draft.add(delete(desired.address(slug), key, live, Reason.DESTROY) for key in keys)
     return _finished(draft, pairing)
 
 
 def addresses(desired: Desired, live: Live) -> frozenset[str]:
     """Every address that a plan may speak of, whatever the selection."""
+    pairing = pair(desired, live.keys)
     declared = (key.address for key in desired.keys)
-    return frozenset((*declared, *(address(desired, key) for key in pair(desired, live.keys).managed)))
+    absent = (_address_of_absent(desired, key) for key in pairing.absent)
+    return frozenset((*declared, *map(desired.address, pairing.newest), *absent))
 
 
-def _match(
-    key: DesiredKey, pairing: Pairing, undeclared: dict[str, LiveKey]
-) -> tuple[LiveKey | None, tuple[LiveKey, ...]]:
-    """The live key of a declared one, and the one of its former name where that is superseded; neither is undeclared
+def _address_of_absent(desired: Desired, key: LiveKey) -> str:
+    """`absent` names a key by its id, whatever that says."""
+    return f"{desired.realm.environment}/{key.id}"
+
+
+def _match(key: DesiredKey, pairing: Pairing, undeclared: dict[str, LiveKey]) -> tuple[LiveKey | None, LiveKey | None]:
+    """The live key of a declared one, and the one of its other name where a rename has two; neither is undeclared
     then.
     """
     generated = undeclared.pop(key.slug, None)
     if key.adopts:
-        return pairing.adopted.get(key.adopts), ()
+        return pairing.adopted.get(key.adopts), None
     former = undeclared.pop(key.former_slug, None) if key.former_slug else None
     if generated is None or former is None:
-        return generated or former, ()
+        return generated or former, None
     if is_on_probation(generated) and not is_on_probation(former):
-        return former, (generated,)  # the key that works is the one to keep, whatever a run that died has left
-    return generated, (former,)
+        return former, generated  # the key that works is the one to keep, whatever a run that died has left
+    return generated, former
 
 
 def _other_key(key: DesiredKey, pairing: Pairing) -> list[str]:
@@ -129,11 +137,11 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
     desired, live = draft.desired, draft.live
     if is_past(key, live.now) and (match is None or is_unfinished(key, match)):
         draft.warnings.append(f"{key.address} is not created: its expire is in the past")
-        draft.add([delete(desired, match, live, Reason.ABANDONED)] if match else [])
+        draft.add([delete(key.address, match, live, Reason.ABANDONED)] if match else [])
         return
     entry: Entry
     if match is not None and is_lost(key, match, live.now):
-        draft.add([delete(desired, match, live, Reason.SUPERSEDED)])
+        draft.add([delete(key.address, match, live, Reason.UNFINISHED)])
         entry = create(desired, key, live, held, match.id)
     elif match is not None:
         entry = reconcile(key, match, live, held)
@@ -172,7 +180,7 @@ def _finished(draft: _Draft, pairing: Pairing) -> EnvironmentPlan:
     desired, live = draft.desired, draft.live
     if len(live.keys) >= _NEAR_LIMIT:
         draft.warnings.append(f"the project has {len(live.keys)} keys; only its first {MAX_KEYS} can be used")
-    draft.warnings += unused_protection(desired, [*pairing.newest, *(key.id for key in pairing.absent)])
+    draft.warnings += unused_protection(desired, pairing.newest, (key.id for key in pairing.absent))
     addresses = {entry.address for entry in (*draft.changes, *draft.unchanged)}
     draft.warnings += denials.warnings(live)
     return EnvironmentPlan(
@@ -188,7 +196,7 @@ def _finished(draft: _Draft, pairing: Pairing) -> EnvironmentPlan:
         ignored=tuple(Unmanaged(id=key.id, name=key.name) for key in pairing.ignored),
         protected=protected(desired, addresses),
         declared_count=len(desired.keys),
-        owned_count=len(pairing.newest) + len(pairing.superseded),
+        owned_count=len(pairing.newest) + sum(map(len, pairing.superseded.values())),
         live_count=len(live.keys),
         warnings=tuple(draft.warnings),
     )

@@ -25,15 +25,27 @@ def protected(desired: Desired, addresses: Iterable[str]) -> tuple[str, ...]:
     def is_named(name: str) -> bool:
         if name in names or first_match(globs, name) is not None:
             return True
-        mark = owned_here(desired, name) if name in desired.absent else None
-        return mark is not None and first_match(globs, mark[1].slug) is not None
+        slug = slug_of_absent(desired, name) if name in desired.absent else None
+        return slug is not None and (desired.names.get(slug) in names or first_match(globs, slug) is not None)
 
     return tuple(sorted(address for address in addresses if is_named(address.rpartition("/")[2])))
 
 
-def unused_protection(desired: Desired, slugs: Iterable[str]) -> list[str]:
-    """A warning for each glob that protects nothing: neither what is declared nor any of the live `slugs`."""
-    names = {*slugs, *desired.names, *desired.names.values()} if desired.protect else set()
+def slug_of_absent(desired: Desired, key_id: str) -> str | None:
+    """The slug of a key that `absent` names by its generated id; None where that is anybody else's."""
+    mark = owned_here(desired, key_id)
+    return mark[1].slug if mark else None
+
+
+def unused_protection(desired: Desired, slugs: Iterable[str], absent: Iterable[str]) -> list[str]:
+    """A warning for each glob that protects nothing: neither what is declared nor a live key, by its slug or by an id
+    that `absent` names.
+    """
+    if not desired.protect:
+        return []
+    ids = tuple(absent)
+    named = filter(None, (slug_of_absent(desired, key_id) for key_id in ids))
+    names = {*slugs, *ids, *named, *desired.names, *desired.names.values()}
     return [
         f"protect: {quoted(glob)} matches no key here, so it protects nothing"
         for glob in sorted(set(desired.protect))

@@ -12,27 +12,27 @@ from reconciler.core.probation import is_on_probation
 from reconciler.core.retiring import is_retiring, retired
 
 
-def pruned(desired: Desired, key: LiveKey, live: Live) -> Entry:
+def pruned(desired: Desired, address: str, key: LiveKey, live: Live) -> Entry:
     """What `prune` says of a key that is no longer declared."""
     match desired.prune:
         case "delete":
-            return delete(desired, key, live, Reason.UNDECLARED)
+            return delete(address, key, live, Reason.UNDECLARED)
         case "report":
-            return _left(desired, key, Reason.REPORTED)
+            return _left(address, key, Reason.REPORTED)
         case "expire":
-            return _ended(desired, key, live)
+            return _ended(desired, address, key, live)
         case _:
             assert_never(desired.prune)
 
 
-def _ended(desired: Desired, key: LiveKey, live: Live) -> Entry:
+def _ended(desired: Desired, address: str, key: LiveKey, live: Live) -> Entry:
     if _is_expired(key, live):
-        return delete(desired, key, live, Reason.UNDECLARED)
+        return delete(address, key, live, Reason.UNDECLARED)
     if is_retiring(key) or is_on_probation(key):
-        return _left(desired, key, Reason.ENDING)
+        return _left(address, key, Reason.ENDING)
     after = retired(key.state, live.now + desired.prune_grace)
     return Retire(
-        address=address(desired, key),
+        address=address,
         key_id=key.id,
         before=key.state,
         after=after,
@@ -41,32 +41,25 @@ def _ended(desired: Desired, key: LiveKey, live: Live) -> Entry:
     )
 
 
-def _left(desired: Desired, key: LiveKey, reason: Reason) -> Unchanged:
-    return Unchanged(address=address(desired, key), key_id=key.id, state=key.state, reason=reason)
+def _left(address: str, key: LiveKey, reason: Reason) -> Unchanged:
+    return Unchanged(address=address, key_id=key.id, state=key.state, reason=reason)
 
 
-def delete(desired: Desired, key: LiveKey, live: Live, reason: Reason) -> Delete:
+def superseded(address: str, key: LiveKey, live: Live) -> Delete:
+    """The deletion of a key beside which another one is that of its name."""
+    return delete(address, key, live, Reason.LEFT_OVER if is_on_probation(key) else Reason.SUPERSEDED)
+
+
+def delete(address: str, key: LiveKey, live: Live, reason: Reason) -> Delete:
     """The deletion of a live key."""
     return Delete(
-        address=address(desired, key),
+        address=address,
         key_id=key.id,
         before=key.state,
         reason=reason,
         marks=risks.of_use(key, live.now, live.own),
         expired=_is_expired(key, live),
     )
-
-
-def slug_in(key_id: str) -> str:
-    """The slug in an owned key's id."""
-    return key_id.partition(".")[0]
-
-
-def address(desired: Desired, key: LiveKey) -> str:
-    """The address of a live key: its id under `absent`, else the name that is declared for its slug, else its slug."""
-    slug = slug_in(key.id)
-    name = key.id if key.id in desired.absent else desired.names.get(slug, slug)
-    return f"{desired.realm.environment}/{name}"
 
 
 def _is_expired(key: LiveKey, live: Live) -> bool:

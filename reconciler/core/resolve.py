@@ -19,7 +19,7 @@ from reconciler.core.quoting import quoted
 from reconciler.core.risks import show_sink
 from reconciler.core.scopes import MAX_SCOPES, Catalogue, Vocabulary
 from reconciler.core.wording import describe
-from reconciler.errors import ManifestError, Problem
+from reconciler.errors import ManifestError, Position, Problem
 
 
 def resolve(
@@ -53,6 +53,7 @@ def resolve(
         nothing,
         keys=tuple(sorted(keys, key=lambda key: key.address)),
         absent=frozenset(declared.absent),
+        absent_at={gone: _absent_at(manifest, nothing, index) for index, gone in enumerate(declared.absent)},
         warnings=(
             *_clear_text(connection),
             *_extra_scopes(declared, catalogue, connection),
@@ -125,9 +126,8 @@ def _lost(
     realm: Realm, granting: Granting, key: DeclaredKey, sinks: tuple[SinkSpec, ...], folder: str
 ) -> tuple[str, ...]:
     """What lists of lower layers held, and the lists that replaced them do not: scopes, then sinks."""
-    lost: list[str] = []
-    if key.replaced_scopes:
-        lost += sorted(granting.grants(key.replaced_scopes).scopes - granting.grants(key.scopes).scopes)
+    beneath = {scope for lists in key.replaced_scopes for scope in granting.grants(lists).scopes}
+    lost = sorted(beneath - granting.grants(key.scopes).scopes) if beneath else ()
     before = dict.fromkeys(_sink(realm, key, sink, folder) for sink in key.replaced_sinks)
     return (*lost, *(show_sink(sink) for sink in before if sink not in sinks))
 
@@ -165,7 +165,7 @@ def _id_problems(
             )
     wanted = {nothing.names[key.slug]: key.address for key in keys if not key.adopts}
     for index, gone in enumerate(declared.absent):
-        position = manifest.document.position(("environments", nothing.realm.environment, "absent", index))
+        position = _absent_at(manifest, nothing, index)
         found = owned_here(nothing, gone)
         address = wanted.get(nothing.names.get(found[1].slug, "")) if found else None
         if address is not None:
@@ -174,6 +174,10 @@ def _id_problems(
         elif (glob := first_match(nothing.ignore, gone)) is not None:
             message = f"{quoted(gone)} is to be absent, and `ignore` hides it by {quoted(glob)}"
             yield Problem(position=position, message=message, hint="make the glob narrower, or leave the id out")
+
+
+def _absent_at(manifest: Manifest, nothing: Desired, index: int) -> Position:
+    return manifest.document.position(("environments", nothing.realm.environment, "absent", index))
 
 
 def _extra_scopes(declared: Environment, catalogue: Catalogue, connection: Connection) -> Iterator[str]:

@@ -46,8 +46,8 @@ class SavedPlan:
 
 
 def refuse_refused(saved: SavedPlan) -> None:
-    """Raise GuardError where a guard refused the plan when it was made."""
-    guards = dict.fromkeys(refusal.guard for refusal in saved.refusals)
+    """Raise GuardError where a guard refused the plan when it was made, whatever credential applies it."""
+    guards = dict.fromkeys(refusal.guard for refusal in saved.refusals if not refusal.of_credential)
     if guards:
         raise GuardError(
             f"the plan was refused when it was made ({clean(', '.join(guards))}); nothing was changed",

@@ -7,12 +7,12 @@ folded. What would not fit into a comment is told in short, and at last counted:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from reconciler.core.guards import Refusal
-from reconciler.core.outcome import Outcome, Result, Status
+from reconciler.core.outcome import DONE, Outcome, Result
 from reconciler.core.plan import Change, EnvironmentPlan, Plan, Unmanaged, action
 from reconciler.core.quoting import clean
 from reconciler.errors import Problem
@@ -25,33 +25,44 @@ from reconciler.formats.words import (
     lost,
     outcome_summary,
     plan_summary,
-    titles,
+    refused,
+    titled,
+    told,
     warnings,
 )
 
 LIMIT = 65_000
 """Bytes; GitHub takes comments of up to 65,536 characters, and GitLab longer ones."""
 
+_Listed = Iterable[tuple[str, list[str]]]
+"""Lists of lines, each with its heading."""
+
 _FOLDED_FROM = 8
 _LINES_IN_SHORT = (10_000, 500, 250, 120, 60, 30, 15, 7)
 
 
-def plan_markdown(plan: Plan, refusals: Iterable[Refusal]) -> str:
+def plan_markdown(plan: Plan, refusals: Iterable[Refusal], *, left_out: Collection[EnvironmentPlan] = ()) -> str:
     """The plan, a section for each environment in which there is something to tell."""
-    refused = [f"- {_code(each.where)}: {_code(each.message)}; {_code(each.hint)}" for each in refusals]
-    whole = _plan(plan, refused, _Whole())
+    listed = [(heading, [_refusal(each) for each in found]) for heading, found in refused(refusals)]
+    summary, named = f"**{plan_summary(told(plan, left_out))}**", tuple(titled(plan, left_out))
+    whole = _plan(summary, named, listed, _Whole())
     if _fits(whole):
         return whole
-    shorter = (_plan(plan, refused, _Short(lines)) for lines in _LINES_IN_SHORT)
-    return next((text for text in shorter if _fits(text)), f"**{plan_summary(plan)}**\n")
+    shorter = (_plan(summary, named, listed, _Short(lines)) for lines in _LINES_IN_SHORT)
+    return next((text for text in shorter if _fits(text)), f"{summary}\n")
 
 
-def _plan(plan: Plan, refused: list[str], form: _Whole | _Short) -> str:
-    lines = [f"**{plan_summary(plan)}**", "", *form.note]
-    if refused:
-        lines += ["### Refused", "", *form.cut(refused), ""]
+def _plan(
+    summary: str,
+    named: Iterable[tuple[str, EnvironmentPlan]],
+    listed: _Listed,
+    form: _Whole | _Short,
+) -> str:
+    lines = [summary, "", *form.note]
+    for heading, refusals in listed:
+        lines += [f"### {heading}", "", *form.cut(refusals), ""]
     sections: list[str] = []
-    for title, environment in zip(titles(plan), plan.environments, strict=True):
+    for title, environment in named:
         if section := list(_environment(environment, form)):
             sections.append(
                 "\n".join(
@@ -68,6 +79,10 @@ def _plan(plan: Plan, refused: list[str], form: _Whole | _Short) -> str:
     return "\n".join((*lines, *form.cut(sections)))
 
 
+def _refusal(refusal: Refusal) -> str:
+    return f"- {_code(refusal.where)}: {_code(refusal.message)}; {_code(refusal.hint)}"
+
+
 def _fits(text: str) -> bool:
     return len(text.encode()) <= LIMIT
 
@@ -75,8 +90,8 @@ def _fits(text: str) -> bool:
 def outcome_markdown(outcome: Outcome) -> str:
     """The report: its summary, and what was not applied first."""
     results = [result for environment in outcome.environments for result in environment.results]
-    failed = [_result(result) for result in results if result.status is not Status.APPLIED]
-    applied = [_result(result) for result in results if result.status is Status.APPLIED]
+    failed = [_result(result) for result in results if result.status not in DONE]
+    applied = [_result(result) for result in results if result.status in DONE]
     told = [f"- ⚠ {_code(warning)}" for warning in warnings(outcome)]
 
     def report(form: _Whole | _Short) -> str:
@@ -159,7 +174,9 @@ def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _headline(change: Change) -> str:
-    return f"- **{action(change)}** {_code(change.address)} ({_code(change.key_id)}): {change.reason}"
+    is_named = change.address.partition("/")[2] == change.key_id  # `absent` names keys by nothing else
+    key_id = "" if is_named else f" ({_code(change.key_id)})"
+    return f"- **{action(change)}** {_code(change.address)}{key_id}: {change.reason}"
 
 
 def _change(change: Change) -> Iterator[str]:

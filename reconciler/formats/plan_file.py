@@ -21,13 +21,14 @@ from reconciler.formats.plan_reading import read
 from reconciler.formats.plan_writing import VERSION, written
 
 _HEAD = re.compile(rb'\s*\{\s*"version": \d+,\s*"reconciler": ')
+_END = "\n}\n"
 _MAKE = "`reconciler plan --out FILE` makes one"
 _AGAIN = "plan again, and hand the file over as it is"
 
 
 def dumps(saved: SavedPlan) -> str:
     """The file's text: ASCII, and the same for the same plan."""
-    return _sealed(written(saved))
+    return _sealed(dump(written(saved)))
 
 
 def looks_saved(content: bytes) -> bool:
@@ -50,23 +51,24 @@ def loads(content: bytes, *, name: str, reconciler: str) -> SavedPlan:
     if "digest" not in document:
         raise _refused(f"{name} has no digest, so nobody can tell whether it is whole", _AGAIN)
     unsealed = {field: value for field, value in document.items() if field != "digest"}
-    if _sealed(unsealed).encode() != content:
+    text = dump(unsealed)
+    if _sealed(text).encode() != content:
         raise _refused(f"{name} was changed after it was written: its digest does not fit", _AGAIN)
     if document["reconciler"] != reconciler:
         raise _refused(
             f"{name} was made by reconciler {quoted(document['reconciler'])}, and this is {reconciler}",
             "apply it with the version that made it, or plan again",
         )
-    return _read(unsealed, content, name)
+    return _read(unsealed, text, name)
 
 
-def _read(unsealed: dict[str, Any], content: bytes, name: str) -> SavedPlan:
+def _read(unsealed: dict[str, Any], text: str, name: str) -> SavedPlan:
     """Behind a right digest stands what this program wrote, or somebody else who can work out a digest."""
     try:
         saved = read(unsealed)
     except Malformed as error:
         raise _refused(f"{name} is no plan that reconciler wrote: {error}", _AGAIN) from None
-    if dumps(saved).encode() != content:
+    if dump(written(saved)) != text:
         raise _refused(f"{name} is not written as reconciler writes it", _AGAIN)
     return saved
 
@@ -110,7 +112,7 @@ def _refused(message: str, hint: str) -> GuardError:
     return GuardError(f"{message}; nothing was changed", hint=hint)
 
 
-def _sealed(document: dict[str, Any]) -> str:
-    """The document with its digest as the last field."""
-    digest = hashlib.sha256(dump(document).encode()).hexdigest()
-    return dump({**document, "digest": f"sha256:{digest}"})
+def _sealed(text: str) -> str:
+    """The text of a document with its digest as the last field: what dumping both would give, at half the cost."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f'{text.removesuffix(_END)},\n  "digest": "sha256:{digest}"{_END}'

@@ -74,6 +74,7 @@ def _refusal(fields: Fields) -> Refusal:
         where=fields.text("where"),
         message=fields.text("message"),
         hint=fields.text("hint"),
+        of_credential=fields.flag("of_credential"),
     )
 
 

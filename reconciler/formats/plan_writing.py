@@ -37,7 +37,13 @@ def written(saved: SavedPlan) -> dict[str, Any]:
         "allowances": {"deletes": saved.allow.deletes, "in_use": saved.allow.in_use},
         "environments": [_environment(environment) for environment in saved.plan.environments],
         "refusals": [
-            {"guard": each.guard, "where": each.where, "message": each.message, "hint": each.hint}
+            {
+                "guard": each.guard,
+                "where": each.where,
+                "message": each.message,
+                "hint": each.hint,
+                "of_credential": each.of_credential,
+            }
             for each in saved.refusals
         ],
         "summary": counts(saved.plan),

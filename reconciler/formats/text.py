@@ -6,7 +6,7 @@ longer than a line is not cut, so that it can be copied.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -26,7 +26,9 @@ from reconciler.formats.words import (
     outcome_summary,
     place,
     plan_summary,
-    titles,
+    refused,
+    titled,
+    told,
     warnings,
 )
 
@@ -43,6 +45,7 @@ _STYLES = {
     "warning": Style(color="yellow"),
     "refusal": Style(color="red", bold=True),
     Status.APPLIED: Style(color="green"),
+    Status.ALREADY_SO: Style(dim=True),
     Status.FAILED: Style(color="red"),
     Status.UNDELIVERED: Style(color="red"),
     Status.NOT_ATTEMPTED: Style(color="yellow"),
@@ -89,16 +92,21 @@ class Screen:
 
 
 def plan_text(
-    plan: Plan, refusals: Iterable[Refusal], *, width: int = 80, color: bool = False, verbose: bool = False
+    plan: Plan,
+    refusals: Iterable[Refusal],
+    *,
+    width: int = 80,
+    color: bool = False,
+    verbose: bool = False,
+    left_out: Collection[EnvironmentPlan] = (),
 ) -> str:
-    """The plan as a screen; `verbose` adds the keys that stay as they are."""
+    """The plan as a screen; `verbose` adds the keys that stay as they are, `left_out` is not told of."""
     screen = Screen(width=width, color=color)
-    named = zip(titles(plan), plan.environments, strict=True)
+    named = titled(plan, left_out)
     blocks = [_environment(title, environment, screen, verbose=verbose) for title, environment in named]
-    refused = list(_refusals(refusals, screen))
-    if refused:
-        blocks.append("\n".join((screen.paint("Refused:", "refusal"), *refused)))
-    return "\n\n".join((*blocks, screen.wrap(plan_summary(plan)))) + "\n"
+    for heading, found in refused(refusals):
+        blocks.append("\n".join((screen.paint(f"{heading}:", "refusal"), *_refusals(found, screen))))
+    return "\n\n".join((*blocks, screen.wrap(plan_summary(told(plan, left_out))))) + "\n"
 
 
 def _environment(title: str, environment: EnvironmentPlan, screen: Screen, *, verbose: bool) -> str:
@@ -122,7 +130,10 @@ def _entry(entry: Entry, screen: Screen) -> Iterator[str]:
     word = action(entry)
     name = entry.address.split("/", 1)[1]
     head, key_id = f"  {SYMBOLS[word]} {clean(name)}", f"({clean(entry.key_id)})"
-    yield screen.paint(head, word) + screen.beside(head, key_id) + screen.paint(key_id, "dim")
+    if name == entry.key_id:  # `absent` names keys by nothing else
+        yield screen.paint(head, word)
+    else:
+        yield screen.paint(head, word) + screen.beside(head, key_id) + screen.paint(key_id, "dim")
     if word == "none" and not is_left(entry):
         return
     for field in fields(entry):

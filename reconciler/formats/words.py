@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -22,6 +23,7 @@ from reconciler.core.plan import (
     Update,
     action,
 )
+from reconciler.core.refusal import Refusal
 from reconciler.core.risks import show_sink
 from reconciler.core.times import show_duration
 
@@ -147,10 +149,17 @@ def outcome_summary(outcome: Outcome) -> str:
     total = sum(counted.values())
     if not total:
         return "Nothing to apply."
-    if outcome.complete:
+    applied, already = counted[Status.APPLIED], counted[Status.ALREADY_SO]
+    if already == total:
+        return (
+            f"Nothing to do: all {total} changes were so already." if total > 1 else "Nothing to do: it was so already."
+        )
+    if applied == total:
         return f"Applied: all {total} changes." if total > 1 else "Applied: the one change."
     rest = ", ".join(f"{count} {status}" for status, count in counted.items() if count and status != Status.APPLIED)
-    return f"Incomplete: {counted[Status.APPLIED]} of {total} changes applied, {rest}. See above, then run it again."
+    if outcome.complete:
+        return f"Applied: {applied} of {total} changes, {rest}."
+    return f"Incomplete: {applied} of {total} changes applied, {rest}. See above, then run it again."
 
 
 def warnings(outcome: Outcome) -> tuple[str, ...]:
@@ -159,13 +168,28 @@ def warnings(outcome: Outcome) -> tuple[str, ...]:
     return (*own, *outcome.warnings)
 
 
-def titles(plan: Plan) -> tuple[str, ...]:
-    """Each environment's name, with its owner where the plan has several."""
+def titled(plan: Plan, left_out: Collection[EnvironmentPlan]) -> Iterator[tuple[str, EnvironmentPlan]]:
+    """Each environment that is not left out with its name, and with its owner where the whole plan has several."""
     several = len({environment.owner for environment in plan.environments}) > 1
-    return tuple(
-        f"{environment.environment} ({environment.owner})" if several else environment.environment
-        for environment in plan.environments
-    )
+    for environment in plan.environments:
+        if environment not in left_out:
+            yield (
+                f"{environment.environment} ({environment.owner})" if several else environment.environment,
+                environment,
+            )
+
+
+def refused(refusals: Iterable[Refusal]) -> Iterator[tuple[str, list[Refusal]]]:
+    """What is refused, and what only this credential may not do, each under its heading where there is any."""
+    refusals = tuple(refusals)
+    for heading, of_credential in (("Refused", False), ("Not with this credential", True)):
+        if found := [refusal for refusal in refusals if refusal.of_credential is of_credential]:
+            yield heading, found
+
+
+def told(plan: Plan, left_out: Collection[EnvironmentPlan]) -> Plan:
+    """The plan without environments of which nothing is to be told."""
+    return Plan(environments=tuple(each for each in plan.environments if each not in left_out))
 
 
 def place(environment: EnvironmentPlan) -> str:

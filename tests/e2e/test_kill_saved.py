@@ -143,7 +143,7 @@ def test_a_plan_that_another_apply_has_done_is_done(server: Server, zygote: Zygo
 
     assert ended_.code == 0
     results: list[dict[str, Any]] = ended_.report["environments"][0]["results"]
-    assert {each["address"]: each["message"] for each in results} == dict.fromkeys(
-        [f"live/{name}" for name in KEYS], "it was so already"
+    assert {each["address"]: each["status"] for each in results} == dict.fromkeys(
+        [f"live/{name}" for name in KEYS], "already_so"
     )
     assert site.server.keys(site.project) == before

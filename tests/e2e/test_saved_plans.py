@@ -96,6 +96,32 @@ def test_a_saved_plan_is_applied_without_a_question_and_then_has_nothing_left_to
     assert f"{first.out}---\n{second.out}---\n{second.err}" == snapshot
 
 
+@pytest.mark.parametrize("output_format", ["text", "markdown", "json"])
+def test_a_plan_that_is_done_says_that_there_is_nothing_to_do(command: Command, output_format: str) -> None:
+    save(command)
+    assert command("apply", "--auto-approve").code == 0
+
+    ended = command("apply", "plan.json", "--format", output_format)
+
+    assert ended.code == 0
+    assert "Applied" not in ended.out
+    if output_format == "json":
+        report = json.loads(ended.out)
+        assert report["complete"]
+        assert report["summary"] == {"applied": 0, "already_so": 1, "failed": 0, "undelivered": 0, "not_attempted": 0}
+    else:
+        assert "Nothing to do: it was so already." in ended.out
+
+
+def test_what_was_done_before_is_told_beside_what_is_applied(command: Command) -> None:
+    command.write(MANIFEST.replace("keys:\n", "keys:\n  jobs: {scopes: [users.read]}\n"))
+    save(command)
+    assert command("apply", "--target", "local/ci", "--auto-approve").code == 0
+
+    assert "Applied: 1 of 2 changes, 1 already so.\n" in command("apply", "plan.json").out
+    assert "Nothing to do: all 2 changes were so already.\n" in command("apply", "plan.json").out
+
+
 def test_only_what_was_chosen_when_it_was_made_is_applied(command: Command) -> None:
     command.write(MANIFEST.replace("keys:\n", "keys:\n  jobs: {scopes: [users.read]}\n"))
     old = add(command, "old")
@@ -105,8 +131,8 @@ def test_only_what_was_chosen_when_it_was_made_is_applied(command: Command) -> N
     again = command("apply", "plan.json", "--format", "json")
 
     assert again.code == 0, again.err
-    assert [(each["id"], each["message"]) for each in json.loads(again.out)["environments"][0]["results"]] == [
-        (old, "it was so already")
+    assert [(each["id"], each["status"]) for each in json.loads(again.out)["environments"][0]["results"]] == [
+        (old, "already_so")
     ]
     assert planned(command)["summary"]["create"] == 2
 
@@ -123,6 +149,22 @@ def test_what_was_allowed_when_it_was_made_is_allowed(command: Command) -> None:
     assert refused.code == 4
     assert refused.err.startswith("error: the plan was refused when it was made (deletes); nothing was changed\n")
     assert done.code == 0
+
+
+def test_what_the_guard_let_pass_when_it_was_made_is_finished_after_a_crash(command: Command) -> None:
+    old = [add(command, f"old-{number}") for number in range(5)]
+    kept = "".join(f"  kept-{number}: {{scopes: [users.read]}}\n" for number in range(4))
+    new = "".join(f"  new-{number}: {{scopes: [users.read]}}\n" for number in range(5))
+    command.write(MANIFEST.replace("keys:\n", f"keys:\n{kept}{new}"))
+    assert command("apply", "--target", "*/kept-*", "--auto-approve").code == 0
+    save(command)
+    assert command("apply", "--exclude", "*/old-*", "--auto-approve").code == 0, "as far as a run that is killed comes"
+
+    assert command("plan").code == 4, "a plan made now would take 5 of 15"
+    ended = command("apply", "plan.json")
+
+    assert ended.code == 0, ended.err
+    assert not {*old} & {key for key, _, _ in listed(command)}
 
 
 def test_what_came_up_since_is_left_and_told(command: Command) -> None:

@@ -138,8 +138,31 @@ def test_an_exclude_leaves_keys_out_and_a_target_and_an_exclude_work_together(co
     assert planned(command, "-f", "keys/shop.yaml", "--exclude", "other/*", "--exclude", "*/ci") == [
         "local: project one-project at emulator",
         "+ storefront",
-        "other: project other-project at emulator",
     ]
+
+
+@pytest.mark.parametrize("selection", [("--target", "local/ci"), ("--exclude", "other/*", "--exclude", "*/storefront")])
+@pytest.mark.parametrize("output_format", ["text", "markdown"])
+def test_an_environment_without_a_selected_key_is_not_told_of(
+    command: Command, selection: tuple[str, ...], output_format: str
+) -> None:
+    ended = command("plan", "-f", "keys/shop.yaml", *selection, "--format", output_format, "--detailed-exitcode")
+
+    assert ended.code == 2
+    assert "local" in ended.out
+    assert "other" not in ended.out
+    assert "no changes" not in ended.out
+
+
+def test_a_key_that_is_not_selected_refuses_nothing_by_adopting_what_is_not_there(command: Command) -> None:
+    command.write(SHOP.replace("ci: {scopes", "ci: {id: Legacy, scopes"), "keys/shop.yaml")
+
+    whole = command("plan", "-f", "keys/shop.yaml", "-e", "local")
+    assert whole.code == 1
+    assert 'local/ci adopts the key "Legacy", which project "one-project" does not have' in whole.err
+    assert planned(command, "-f", "keys/shop.yaml", "-e", "local", "--exclude", "local/ci")[1:] == ["+ storefront"]
+    assert planned(command, "-f", "keys/shop.yaml", "-e", "local", "--target", "*/storefront")[1:] == ["+ storefront"]
+    assert command("plan", "-f", "keys/shop.yaml", "--target", "local/ci").code == 1
 
 
 def test_a_key_outside_of_the_selection_is_neither_changed_nor_taken_for_undeclared(command: Command) -> None:

@@ -1,8 +1,9 @@
 """Who may do what: the whole command line with each credential against each server, and what Appwrite's contract says.
 
 The table is made by running the commands and compared with the one that was written from the contract. A cell says how
-the command ended: `yes` done; `refused` with the plan, before anything was changed; `late` in the middle of an apply,
-because nothing could tell before; `no` an error before there was a plan.
+the command ended: `yes` done; `refused` by apply, before anything was changed; `late` in the middle of an apply,
+because nothing could tell before; `no` an error before there was a plan. To `propose` is to plan changes of each kind:
+whoever may list keys may do that, whoever applies them.
 """
 
 from __future__ import annotations
@@ -25,53 +26,53 @@ pytestmark = pytest.mark.slow
 PROFILES: tuple[Profile, ...] = ("1.9.x", "main", "2.6.2")
 MANAGES = ["keys.read", "keys.write", "users.read"]
 OF_ORGANIZATION = ["organization.projects.keys.read", "organization.projects.keys.write"]
-ACTIONS = ("validate", "plan", "create", "update", "delete", "destroy")
+ACTIONS = ("validate", "plan", "propose", "create", "update", "delete", "destroy")
 ENDED = {0: "yes", 1: "no", 3: "late", 4: "refused"}
 
 CONTRACT = """\
-                                    validate  plan      create    update    delete    destroy
-1.9.x  project key                  yes       yes       yes       yes       yes       yes
-1.9.x  project key that reads       yes       yes       refused   refused   refused   refused
-1.9.x  project key that has less    yes       yes       yes       yes       yes       yes
-1.9.x  project key, its id known    yes       yes       yes       yes       yes       yes
-1.9.x  ephemeral key                yes       yes       yes       yes       yes       yes
-1.9.x  organization key             yes       no        no        no        no        no
-1.9.x  organization key, new scopes yes       no        no        no        no        no
-1.9.x  console session              yes       yes       yes       yes       yes       yes
-1.9.x  session of a stranger        yes       no        no        no        no        no
-1.9.x  account key                  yes       no        no        no        no        no
-1.9.x  token of a session           yes       no        no        no        no        no
-1.9.x  expired key                  yes       no        no        no        no        no
-1.9.x  key of another project       yes       no        no        no        no        no
-1.9.x  nothing                      yes       no        no        no        no        no
-main   project key                  yes       yes       refused   yes       yes       yes
-main   project key that reads       yes       yes       refused   refused   refused   refused
-main   project key that has less    yes       yes       refused   yes       yes       yes
-main   project key, its id known    yes       yes       refused   yes       yes       yes
-main   ephemeral key                yes       yes       refused   yes       yes       yes
-main   organization key             yes       yes       yes       yes       yes       yes
-main   organization key, new scopes yes       no        no        no        no        no
-main   console session              yes       yes       yes       yes       yes       yes
-main   session of a stranger        yes       no        no        no        no        no
-main   account key                  yes       no        no        no        no        no
-main   token of a session           yes       no        no        no        no        no
-main   expired key                  yes       no        no        no        no        no
-main   key of another project       yes       no        no        no        no        no
-main   nothing                      yes       no        no        no        no        no
-2.6.2  project key                  yes       yes       refused   yes       yes       yes
-2.6.2  project key that reads       yes       yes       refused   late      late      late
-2.6.2  project key that has less    yes       yes       refused   late      yes       yes
-2.6.2  project key, its id known    yes       yes       refused   refused   yes       yes
-2.6.2  ephemeral key                yes       yes       refused   refused   yes       yes
-2.6.2  organization key             yes       yes       yes       yes       yes       yes
-2.6.2  organization key, new scopes yes       yes       yes       yes       yes       yes
-2.6.2  console session              yes       yes       yes       yes       yes       yes
-2.6.2  session of a stranger        yes       no        no        no        no        no
-2.6.2  account key                  yes       no        no        no        no        no
-2.6.2  token of a session           yes       no        no        no        no        no
-2.6.2  expired key                  yes       no        no        no        no        no
-2.6.2  key of another project       yes       no        no        no        no        no
-2.6.2  nothing                      yes       no        no        no        no        no
+                                    validate  plan      propose   create    update    delete    destroy
+1.9.x  project key                  yes       yes       yes       yes       yes       yes       yes
+1.9.x  project key that reads       yes       yes       yes       refused   refused   refused   refused
+1.9.x  project key that has less    yes       yes       yes       yes       yes       yes       yes
+1.9.x  project key, its id known    yes       yes       yes       yes       yes       yes       yes
+1.9.x  ephemeral key                yes       yes       yes       yes       yes       yes       yes
+1.9.x  organization key             yes       no        no        no        no        no        no
+1.9.x  organization key, new scopes yes       no        no        no        no        no        no
+1.9.x  console session              yes       yes       yes       yes       yes       yes       yes
+1.9.x  session of a stranger        yes       no        no        no        no        no        no
+1.9.x  account key                  yes       no        no        no        no        no        no
+1.9.x  token of a session           yes       no        no        no        no        no        no
+1.9.x  expired key                  yes       no        no        no        no        no        no
+1.9.x  key of another project       yes       no        no        no        no        no        no
+1.9.x  nothing                      yes       no        no        no        no        no        no
+main   project key                  yes       yes       yes       refused   yes       yes       yes
+main   project key that reads       yes       yes       yes       refused   refused   refused   refused
+main   project key that has less    yes       yes       yes       refused   yes       yes       yes
+main   project key, its id known    yes       yes       yes       refused   yes       yes       yes
+main   ephemeral key                yes       yes       yes       refused   yes       yes       yes
+main   organization key             yes       yes       yes       yes       yes       yes       yes
+main   organization key, new scopes yes       no        no        no        no        no        no
+main   console session              yes       yes       yes       yes       yes       yes       yes
+main   session of a stranger        yes       no        no        no        no        no        no
+main   account key                  yes       no        no        no        no        no        no
+main   token of a session           yes       no        no        no        no        no        no
+main   expired key                  yes       no        no        no        no        no        no
+main   key of another project       yes       no        no        no        no        no        no
+main   nothing                      yes       no        no        no        no        no        no
+2.6.2  project key                  yes       yes       yes       refused   yes       yes       yes
+2.6.2  project key that reads       yes       yes       yes       refused   late      late      late
+2.6.2  project key that has less    yes       yes       yes       refused   late      yes       yes
+2.6.2  project key, its id known    yes       yes       yes       refused   refused   yes       yes
+2.6.2  ephemeral key                yes       yes       yes       refused   refused   yes       yes
+2.6.2  organization key             yes       yes       yes       yes       yes       yes       yes
+2.6.2  organization key, new scopes yes       yes       yes       yes       yes       yes       yes
+2.6.2  console session              yes       yes       yes       yes       yes       yes       yes
+2.6.2  session of a stranger        yes       no        no        no        no        no        no
+2.6.2  account key                  yes       no        no        no        no        no        no
+2.6.2  token of a session           yes       no        no        no        no        no        no
+2.6.2  expired key                  yes       no        no        no        no        no        no
+2.6.2  key of another project       yes       no        no        no        no        no        no
+2.6.2  nothing                      yes       no        no        no        no        no        no
 """
 """From Appwrite's own rules. A project key creates on 1.9.x only; a scope that is missing is a 401; no 1.9.x makes an
 organization key, elsewhere one may create, and its new scopes exist where its new routes do. Since 2.6.2 no key gives
@@ -166,6 +167,7 @@ def _ends(command: Command, server: Running, project: str, name: str) -> list[st
     actions: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
         "validate": ({"one": one, "two": two}, ("validate",)),
         "plan": ({"one": one, "two": two}, ("plan",)),
+        "propose": ({"one": one | {"name": "changed"}, "new": one}, ("plan", "--allow-in-use")),
         "create": ({"one": one, "two": two, "new": one}, ("apply", "--auto-approve", "--target", "live/new")),
         "update": ({"one": one | {"name": "changed"}, "two": two}, ("apply", "--auto-approve", "--target", "live/one")),
         "delete": ({"one": one}, ("apply", "--auto-approve", "--target", "live/two", "--allow-in-use")),

@@ -219,5 +219,7 @@ saved_plans = st.builds(
             tuple
         ),
     ),
-    refusals=st.lists(st.builds(Refusal, guard=texts, where=texts, message=texts, hint=texts), max_size=2).map(tuple),
+    refusals=st.lists(
+        st.builds(Refusal, guard=texts, where=texts, message=texts, hint=texts, of_credential=st.booleans()), max_size=2
+    ).map(tuple),
 )

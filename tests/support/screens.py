@@ -90,7 +90,8 @@ def everything() -> EnvironmentPlan:
         live_key("protected", title="Protected", accessed=NOW - 9 * DAY),
         live_key("described-otherwise", description="Old"),
         live_key("narrowed", scopes=["rows.read", "users.read"]),
-        live_key("replaced"),
+        live_key("replaced", generation=2),
+        undelivered("replaced"),
         live_key("old-name"),
         live_key("adopting"),
         live_key(id="Legacy.Key", title="Legacy", scopes=["rows.read", "rows.write"]),
@@ -183,6 +184,7 @@ def outcome() -> Outcome:
             "dotenv secrets/staging.env APPWRITE_API_KEY: secrets/staging.env: No space left on device",
             "see who owns it, and whether the disk is full",
         ),
+        (Status.ALREADY_SO, "", ""),
         (Status.NOT_ATTEMPTED, "interrupted", "run apply again"),
         (Status.NOT_ATTEMPTED, "something before it failed, and nothing is deleted then", ""),
     ]

@@ -53,6 +53,17 @@ def _guards(wish: Desired, live: Live) -> list[str]:
     return [refusal.guard for refusal in _refused(wish, live)]
 
 
+def test_every_denial_is_about_the_credential_so_that_planning_goes_on() -> None:
+    reader = _live(_own(["keys.read"], hidden=False), facts=replace(HARDENED, version="2.6.2"), id="admin")
+    denied = _refused(desired(wanted(), wanted("more", scopes=["rows.read"])), reader)
+    own = _refused(desired(absent=frozenset({"admin"})), _live(_own(hidden=False), id="admin"))
+
+    assert {refusal.guard for refusal in (*denied, *own)} == {
+        "may-not-create", "may-not-write", "beyond-credential", "own-credential",
+    }  # fmt: skip
+    assert all(refusal.of_credential for refusal in (*denied, *own))
+
+
 # --- who may create ---
 
 

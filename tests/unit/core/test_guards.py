@@ -69,6 +69,13 @@ def test_the_deletes_guard_names_the_flag_and_the_flag_allows_no_more_than_its_n
     assert refusals(wish, world, Allowances(deletes=4)) == ()
 
 
+def test_what_a_run_that_died_has_left_does_not_count_among_the_deletions() -> None:
+    left = tuple(undelivered(f"left-{number}") for number in range(3))
+
+    assert refusals(desired(*kept(8)), live(*owned(10), *left)) == ()
+    assert refusals(desired(), live(*left)) == ()
+
+
 def test_unmanaged_keys_do_not_count_among_the_owned_ones() -> None:
     strangers = tuple(live_key(id=f"stranger-{number}") for number in range(50))
 

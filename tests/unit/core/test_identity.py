@@ -119,11 +119,11 @@ def test_a_rename_onto_a_name_that_has_a_live_key_of_its_own_is_refused() -> Non
     assert problem.message == f'staging/new is renamed, and both "{old}" and "{new}" are live'
 
 
-def test_what_an_unfinished_run_left_under_the_old_name_is_an_older_generation() -> None:
+def test_what_an_unfinished_run_left_under_the_old_name_is_deleted_as_what_it_is() -> None:
     plan = plan_of(desired(wanted("new", title="CI", former_slug="old")), live_key("new"), undelivered("old"))
 
     assert [(type(change), change.address, change.key_id, change.reason) for change in plan.changes] == [
-        (Delete, "staging/new", owned_id("old"), Reason.SUPERSEDED),
+        (Delete, "staging/new", owned_id("old"), Reason.LEFT_OVER),
     ]
 
 

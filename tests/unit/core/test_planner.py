@@ -249,7 +249,7 @@ def test_what_nobody_can_deliver_is_made_again_under_an_id_that_was_never_used()
     plan = plan_environment(desired(wanted(sinks=(SINK,))), live(lost), {})
 
     assert [(type(change), change.key_id, change.reason) for change in plan.changes] == [
-        (Delete, owned_id("ci", 1), Reason.SUPERSEDED),
+        (Delete, owned_id("ci", 1), Reason.UNFINISHED),
         (Create, owned_id("ci", 2), Reason.UNFINISHED),
     ]
 
@@ -270,6 +270,7 @@ def test_destroy_deletes_every_owned_key_and_nothing_else() -> None:
 def test_the_table_above_has_every_action_reason_and_mark() -> None:
     plans = [plan_of(case) for case in CASES.values()]
     plans.append(plan_environment(desired(wanted()), live(live_key(), live_key(generation=2)), {}))
+    plans.append(plan_environment(desired(wanted()), live(undelivered(), live_key(generation=2)), {}))
     plans.append(plan_destroy(desired(), live(live_key(), own=[owned_id("ci")])))
     plans.append(plan_environment(desired(absent=frozenset({"old"})), live(live_key(id="old")), {}))
     plans.append(plan_environment(desired(prune="expire"), live(live_key(), undelivered("lost")), {}))

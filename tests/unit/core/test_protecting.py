@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.core.desired import At, Desired
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy
+from reconciler.core.ids import slug
 from reconciler.core.keys import LiveKey
 from reconciler.core.planner import plan_destroy, plan_environment
 from tests.support.builders import NOW, SINK, desired, live, live_key, owned_id, undelivered, wanted
@@ -37,8 +38,9 @@ def guarding(*keys: object, protect: tuple[str, ...] = ("ci",), **fields: object
         (guarding(wanted(), protect=("o-*", "c*")), "lose rows.read"),
         (guarding(wanted("other"), absent=frozenset({owned_id("ci")}), protect=("ci.*",)), "be deleted"),
         (guarding(wanted("other"), absent=frozenset({owned_id("ci")})), "be deleted"),
+        (guarding(wanted("other"), absent=frozenset({owned_id("ci")}), protect=("c?",)), "be deleted"),
     ],
-    ids=["undeclared", "retired", "narrowed", "cut short", "by glob", "absent by id", "absent"],
+    ids=["undeclared", "retired", "narrowed", "cut short", "by glob", "absent by id", "absent", "absent by glob"],
 )
 def test_a_protected_key_is_never_taken_from(wish: Desired, what: str) -> None:
     (refusal,) = refusals(wish, WIDE, live_key("other"))
@@ -68,6 +70,24 @@ def test_a_protected_key_is_so_under_its_new_name_and_by_adoption() -> None:
     assert [refusal.where for refusal in refusals(renamed, WIDE)] == ["staging/new"]
     assert [refusal.where for refusal in refusals(by_former, WIDE)] == ["staging/new"]
     assert [refusal.where for refusal in refusals(adopted, replace(WIDE, id="Legacy"))] == ["staging/new"]
+
+
+@pytest.mark.parametrize("protect", ["Tenant.ACME", "Tenant.*", "tenant-*"])
+def test_a_generated_id_under_absent_is_protected_by_every_name_of_its_key(protect: str) -> None:
+    name = "Tenant.ACME"
+    adopting = guarding(wanted(name, adopts="Legacy"), protect=(protect,), absent=frozenset({owned_id(name)}))
+    renamed = guarding(wanted("new", former_slug=slug(name)), protect=("n?w",), absent=frozenset({owned_id(name)}))
+
+    (refusal,) = refusals(adopting, live_key(name), live_key(id="Legacy"))
+    assert (refusal.guard, refusal.where) == ("protect", f"staging/{owned_id(name)}")
+    (refusal,) = refusals(renamed, live_key(name), live_key("new"))
+    assert (refusal.guard, refusal.where) == ("protect", f"staging/{owned_id(name)}")
+
+
+def test_protection_of_a_key_that_absent_names_by_its_id_protects_something() -> None:
+    wish = guarding(wanted("other"), absent=frozenset({owned_id("ci")}))
+
+    assert plan_environment(wish, live(live_key(), live_key("other")), {}).warnings == ()
 
 
 def test_a_name_that_is_no_slug_protects_its_key_also_once_nothing_declares_it() -> None:

@@ -109,6 +109,26 @@ def test_what_a_replacing_list_lost_is_told() -> None:
     assert key.lost == ("teams.read", "dotenv a.env K")
 
 
+@pytest.mark.parametrize(
+    ("defaults", "shared", "own", "lost"),
+    [
+        ("[users.read, teams.read]", "[users.read]", "[users.read]", ("teams.read",)),
+        ("[users.read, teams.read]", "[teams.read]", "[sites.read]", ("teams.read", "users.read")),
+        ("[users.read, teams.read]", "[-teams.read]", "[sites.read]", ("users.read",)),
+        ("[users.read]", "[+teams.read]", "[sites.read]", ("teams.read", "users.read")),
+        ("[users.read, teams.read]", "[users.read]", "[+teams.read]", ()),
+        ("[users.read, teams.read]", "null", "[users.read]", ("teams.read",)),
+    ],
+)
+def test_what_is_lost_counts_against_all_that_the_layers_beneath_come_to(
+    defaults: str, shared: str, own: str, lost: tuple[str, ...]
+) -> None:
+    (key,) = desired(
+        f"{{ci: {{scopes: {shared}}}}}", top=f"defaults: {{scopes: {defaults}}}", keys=f"{{ci: {{scopes: {own}}}}}"
+    ).keys
+    assert key.lost == lost
+
+
 @pytest.mark.parametrize("own", ["{scopes: [+sites.read]}", "{name: Other}", "{scopes: [users.read, teams.read]}"])
 def test_nothing_is_lost_where_nothing_is_replaced(own: str) -> None:
     (key,) = desired("{ci: {scopes: [users.read, teams.read]}}", keys=f"{{ci: {own}}}").keys
