@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -128,7 +129,7 @@ class Reconciler:
         is changed. What fails later is told by the outcome.
         """
         refuse(planned)
-        raise_together(await asyncio.to_thread(preflight, planned.plan, self.sinks))
+        raise_together(await preflight(planned.plan, self.sinks))
         with ExitStack() as stack:
             folders = dict.fromkeys(site.folder for site in self.sites)
             journals = {folder: stack.enter_context(RunJournal(Path(folder) / FOLDER)) for folder in folders}
@@ -195,8 +196,11 @@ async def connect(  # noqa: PLR0913 - what a run is made of
     variables = Variables(variables)
     clock, entropy = clock or SystemClock(), entropy or random.SystemRandom()
     stop = asyncio.Event()
+    # Sinks block: each call in flight may wait for one.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max(parallelism, PARALLELISM)))
     made = wired(variables, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop, login=login)
     async with made as wiring:
         several = (manifests,) if isinstance(manifests, Manifest) else tuple(manifests)
         sites = await wiring.sites(chosen(several, environments))
-        yield Reconciler(sites=sites, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop)
+        with InstalledSinks(variables) as sinks:
+            yield Reconciler(sites=sites, parallelism=parallelism, clock=clock, entropy=entropy, sinks=sinks, stop=stop)

@@ -90,7 +90,7 @@ class Bootstrap:
                 f"the server refuses the new key of project {self.project}",
                 hint="see whether the project has more than 1,000 keys; expired ones count",
             )
-        sink.write(secret)  # here and not in a thread, which would go on where this is interrupted
+        sink.write(secret, None)  # here and not in a thread, which would go on where this is interrupted
         await self.store.update(born, state)
 
     async def _take_back(self, born: LiveKey, sink: SecretSink) -> str:

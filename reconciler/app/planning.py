@@ -17,7 +17,7 @@ from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_limit
 from reconciler.core.keys import Listing, Live, ServerFacts, own_ids
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
-from reconciler.core.planner import addresses, plan_destroy, plan_environment
+from reconciler.core.planner import addresses, plan_destroy, plan_environment, sinks_to_look_at
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.core.suggest import did_you_mean
@@ -99,8 +99,7 @@ async def plan_anew(sites: Sequence[Site], sinks: Sinks, allow: Allowances, sele
         desired = site.resolve(live.facts)
         if selection != EVERYTHING:
             desired = replace(desired, selection=selection)
-        specs = [sink for key in desired.keys for sink in key.sinks]
-        held = await asyncio.to_thread(sinks.observe, specs)
+        held = await asyncio.to_thread(sinks.observe, tuple(sinks_to_look_at(desired, live)))
         made = plan_environment(desired, live, held)
         refusals = check(desired, made, allow)
         return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals)

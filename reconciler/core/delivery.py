@@ -1,15 +1,21 @@
-"""Sinks as written, and as they are once their placeholders are filled in."""
+"""Sinks as written, and as they are once their placeholders are filled in.
+
+In every kind of sink a field called `path` is a local file, as seen from the manifest's folder.
+"""
 
 from __future__ import annotations
 
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
-from reconciler.core.desired import Desired, DesiredKey, SinkSpec
+from reconciler.core.desired import Desired, DesiredKey, OptionValue, SinkSpec
+from reconciler.core.ids import key_id
+from reconciler.core.places import Places
 from reconciler.core.templates import fill
 from reconciler.errors import Problem
 
@@ -19,7 +25,12 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def sink_of(written: Mapping[str, Mapping[str, Any]]) -> SinkSpec:
     """An entry of `deliver`, placeholders still in it."""
     ((kind, options),) = written.items()
-    return SinkSpec(kind=kind, options=tuple(sorted(options.items())))
+    return SinkSpec(
+        kind=kind,
+        options=tuple(
+            (name, tuple(value) if isinstance(value, list) else value) for name, value in sorted(options.items())
+        ),
+    )
 
 
 def filled(sink: SinkSpec, value_of: Callable[[str], str], folder: str) -> SinkSpec:
@@ -27,11 +38,28 @@ def filled(sink: SinkSpec, value_of: Callable[[str], str], folder: str) -> SinkS
 
     `..` takes back the folder before it, so that two ways to write one path are one sink.
     """
-    options = []
-    for name, template in sink.options:
-        text = fill(template, value_of)
-        options.append((name, _joined(folder, text) if name == "path" else text))
-    return SinkSpec(kind=sink.kind, options=tuple(options))
+    options = [(name, _filled(value, value_of)) for name, value in sink.options]
+    joined = tuple(
+        (name, _joined(folder, value) if name == "path" and isinstance(value, str) else value)
+        for name, value in options
+    )
+    return SinkSpec(kind=sink.kind, options=joined, folder=folder)
+
+
+def _filled(value: OptionValue, value_of: Callable[[str], str]) -> OptionValue:
+    match value:
+        case str():
+            return fill(value, value_of)
+        case tuple():
+            return tuple(fill(text, value_of) for text in value)
+        case _:
+            return value
+
+
+def at(sink: SinkSpec, key_id: str) -> SinkSpec:
+    """The sink of one generation: `{id}`, the last placeholder, is filled in."""
+    options = tuple((name, _filled(value, lambda _: key_id)) for name, value in sink.options)
+    return sink if options == sink.options else replace(sink, options=options)
 
 
 @lru_cache(maxsize=1024)
@@ -41,17 +69,24 @@ def _joined(folder: str, path: str) -> str:
 
 def bad_variable(sink: SinkSpec) -> str | None:
     """The variable of a filled sink where no dotenv file can hold it."""
-    return next((text for name, text in sink.options if name == "variable" and not _VARIABLE.fullmatch(text)), None)
+    return next(
+        (
+            text
+            for name, text in sink.options
+            if name == "variable" and isinstance(text, str) and not _VARIABLE.fullmatch(text)
+        ),
+        None,
+    )
 
 
 def shared_sinks(environments: Iterable[Desired]) -> Iterator[Problem]:
     """Sinks in which keys of different environments meet: each apply would overwrite what the other delivered."""
-    first: dict[SinkSpec, DesiredKey] = {}
+    places: Places[DesiredKey] = Places()
     for desired in environments:
         for key in desired.keys:
             for sink in key.sinks:
-                other = first.setdefault(sink, key)
-                if other is not key:
+                other = places.take(at(sink, key.adopts or key_id(desired.realm, key.slug)), key)
+                if other is not None and other is not key:
                     yield Problem(
                         position=key.position,
                         message=f"{other.address} and {key.address} are delivered to the same place",

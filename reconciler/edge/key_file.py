@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from reconciler.core.holding import EMPTY, Holding, Note, holding
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import files
 from reconciler.errors import SinkError
@@ -26,12 +27,12 @@ class KeyFile:
             raise SinkError(f"{self._path} exists already", hint="name another file: none is overwritten")
         files.check_writable(self._path)
 
-    def read(self) -> Secret | None:
-        """What this object wrote, None before."""
+    def look(self) -> Holding:
+        """What this object wrote."""
         content = files.read(self._path) if self._written else None
-        return None if content is None else Secret(content.decode().rstrip("\n"))
+        return EMPTY if content is None else holding(Secret(content.decode().rstrip("\n")))
 
-    def write(self, secret: Secret) -> None:
+    def write(self, secret: Secret, _: Note | None) -> None:
         """Make the file, all or nothing."""
         with files.locked(self._path):
             files.create(self._path, Secret(f"{secret.reveal()}\n"))
