@@ -14,7 +14,7 @@ from reconciler.core.desired import SinkSpec
 
 EXEC = "exec"
 WHOLE_FILES = frozenset({"file", "age"})
-SETTINGS = frozenset({"recipients", "identity", "masked", "protected", "hidden", "visibility", "timeout"})
+SETTINGS = frozenset({"recipients", "identity", "masked", "protected", "hidden", "visibility", "timeout", "kms_key"})
 
 _T = TypeVar("_T")
 

@@ -25,7 +25,7 @@ from reconciler.errors import SinkError, SinkUnavailable, UsageError
 from reconciler.ports import SecretSink
 
 GROUP = "reconciler.sinks"
-BUILT_IN = ("dotenv",)
+BUILT_IN = ("dotenv", "file", "age", "exec", "vault", "aws", "github_actions", "gitlab_ci", "kubernetes")
 _SIDE_BY_SIDE = 10
 
 
