@@ -96,8 +96,6 @@ def reported() -> EnvironmentPlan:
 def every_kind() -> SavedPlan:
     """A plan with every action, every reason and every mark."""
     environments = (
-        screens.everything(), pruned(), reported(), screens.denied()[1], screens.sinks()[1], screens.destroyed(),
-    )  # fmt: skip
         screens.everything(),
         pruned(),
         reported(),
