@@ -112,6 +112,10 @@ class SinkError(ReconcilerError):
     """Whoever owns the place where a secret is delivered must act."""
 
 
+class SinkUnavailable(SinkError):
+    """The place cannot be reached from here, or nothing here may read it: what it holds is not known."""
+
+
 class GuardError(ReconcilerError):
     """A guard refused; the message names the one flag or field that allows it."""
 

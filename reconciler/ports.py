@@ -5,12 +5,13 @@ Implementations translate every foreign failure into `reconciler.errors` before 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from reconciler.core.desired import SinkSpec
 from reconciler.core.ephemeral import EphemeralKey
+from reconciler.core.holding import Held, Holding, Note
 from reconciler.core.keys import KeyState, Listing, LiveKey, ServerFacts
 from reconciler.core.secret import Secret
 
@@ -73,22 +74,24 @@ class KeyStore(Protocol):
 
 
 class SecretSink(Protocol):
-    """One place that holds one secret. Methods block, and raise SinkError."""
+    """One place that holds one secret, and a note of whose it is where there is room for one. Methods block, may be
+    called from any thread, and raise SinkError.
+    """
 
     def preflight(self) -> None:
         """Prove that `write` can work, before any key is minted; leaves no trace."""
         ...
 
-    def read(self) -> Secret | None:
-        """The value held now, None where there is none."""
+    def look(self) -> Holding:
+        """What can be seen of the sink now. Raises SinkUnavailable where it cannot be reached or may not be read."""
         ...
 
-    def write(self, secret: Secret) -> None:
-        """Make this the value held, all or nothing."""
+    def write(self, secret: Secret, note: Note | None) -> None:
+        """Make this the value held, all or nothing; the note after it where the two cannot be one write."""
         ...
 
     def remove(self) -> None:
-        """Hold no value; nothing else changes."""
+        """Hold no value, nor note; nothing else changes."""
         ...
 
 
@@ -96,11 +99,13 @@ class Sinks(Protocol):
     """Every sink that this installation knows, by kind."""
 
     def open(self, spec: SinkSpec) -> SecretSink:
-        """The sink that an entry of `deliver` names."""
+        """The sink that an entry of `deliver` names, with every placeholder filled in."""
         ...
 
-    def observe(self, specs: Iterable[SinkSpec]) -> Mapping[SinkSpec, Secret | None]:
-        """What each sink holds, each underlying file read once; a sink that cannot be read is left out."""
+    def observe(self, specs: Iterable[SinkSpec]) -> Held:
+        """What each sink holds, looked at side by side; a sink that cannot be read although it should be is left out.
+        Runs no command.
+        """
         ...
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,12 +23,13 @@ from reconciler.api.logins import Login
 from reconciler.api.plan_files import check_plan_file, read_plan, reread_manifests, save, write_plan
 from reconciler.api.reading import Validation, read_manifest, read_manifests, validate
 from reconciler.api.wiring import wired
-from reconciler.app import ephemeral, planning
+from reconciler.app import ephemeral, planning, revealing
 from reconciler.app.apply import EnvironmentApply, Progress, preflight
 from reconciler.app.bootstrap import Bootstrap
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, Site
 from reconciler.app.resuming import resume, with_done
+from reconciler.app.revealing import Revealed
 from reconciler.core.checkup import Checkup
 from reconciler.core.command_environment import command_environment, credential_variables
 from reconciler.core.ephemeral import Asked, EphemeralKey
@@ -62,6 +64,7 @@ __all__ = [
     "Outcome",
     "Planned",
     "Reconciler",
+    "Revealed",
     "SavedPlan",
     "Selection",
     "Validation",
@@ -113,6 +116,10 @@ class Reconciler:
         """An ephemeral key of the one environment that is connected: nothing takes it back before it expires."""
         return await ephemeral.lend(self._only, asked, shipped_catalogue())
 
+    async def reveal(self, address: str) -> Revealed:
+        """The secret of the one live key at an address."""
+        return await revealing.reveal(self.sites, self.sinks, address)
+
     async def bootstrap(self, wanted: FirstKey, sink: SecretSink) -> Made:
         """The first key that manages keys, in the one environment that is connected; its secret goes to the sink."""
         project = self._only.empty.connection.project
@@ -126,7 +133,7 @@ class Reconciler:
         is changed. What fails later is told by the outcome.
         """
         refuse(planned)
-        raise_together(await asyncio.to_thread(preflight, planned.plan, self.sinks))
+        raise_together(await preflight(planned.plan, self.sinks))
         with ExitStack() as stack:
             folders = dict.fromkeys(site.folder for site in self.sites)
             journals = {folder: stack.enter_context(RunJournal(Path(folder) / FOLDER)) for folder in folders}
@@ -193,8 +200,11 @@ async def connect(  # noqa: PLR0913 - what a run is made of
     variables = Variables(variables)
     clock, entropy = clock or SystemClock(), entropy or random.SystemRandom()
     stop = asyncio.Event()
+    # Sinks block: each call in flight may wait for one.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max(parallelism, PARALLELISM)))
     made = wired(variables, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop, login=login)
     async with made as wiring:
         several = (manifests,) if isinstance(manifests, Manifest) else tuple(manifests)
         sites = await wiring.sites(chosen(several, environments))
-        yield Reconciler(sites=sites, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop)
+        with InstalledSinks(variables) as sinks:
+            yield Reconciler(sites=sites, parallelism=parallelism, clock=clock, entropy=entropy, sinks=sinks, stop=stop)

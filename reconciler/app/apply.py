@@ -15,9 +15,12 @@ from typing import assert_never
 
 from reconciler.app.delivery import Delivery
 from reconciler.app.stopped import AGAIN, Stopped
+from reconciler.core.delivery import at
+from reconciler.core.desired import SinkSpec
 from reconciler.core.keys import Live, LiveKey
 from reconciler.core.outcome import EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Retire, Update
+from reconciler.core.risks import show_sink
 from reconciler.core.stages import stages
 from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, Rejected, ServerError, SinkError
 from reconciler.ports import Sinks
@@ -25,7 +28,8 @@ from reconciler.ports import Sinks
 _STALE_CACHE_PAUSE = 1.0
 _FEW = 3
 _NO_SINK = "its secret was delivered nowhere"
-_NO_SINK_HINT = "copy it from the Appwrite Console, or declare deliver before the key is made"
+_SHOWN_HINT = "`reconciler reveal ADDRESS` prints it"
+_LOST_HINT = "this server never shows it again: declare deliver, and the next apply makes a key in its place"
 
 Progress = Callable[[Result], None]
 
@@ -106,7 +110,7 @@ class EnvironmentApply:
             change=change,
             status=Status.APPLIED,
             message=_NO_SINK if undelivered else "",
-            hint=_NO_SINK_HINT if undelivered else "",
+            hint=(_LOST_HINT if self.live.hides_secrets else _SHOWN_HINT) if undelivered else "",
         )
 
     def _count_failure(self, error: ReconcilerError) -> None:
@@ -166,15 +170,21 @@ class EnvironmentApply:
             self._warnings.append(f"the server's cache could not be refreshed: {error.message}")
 
 
-def preflight(plan: Plan, sinks: Sinks) -> tuple[ReconcilerError, ...]:
-    """Try every sink that the plan will write, before any key is minted; blocks. Returns what would fail."""
+async def preflight(plan: Plan, sinks: Sinks) -> tuple[ReconcilerError, ...]:
+    """Try every sink that the plan will write, side by side, before any key is minted. Returns what would fail."""
     wanted = {
-        spec: change.address for change in plan.changes if isinstance(change, Create | Deliver) for spec in change.sinks
+        at(spec, change.key_id): change.address
+        for change in plan.changes
+        if isinstance(change, Create | Deliver)
+        for spec in change.sinks
     }
-    errors: list[ReconcilerError] = []
-    for spec, address in wanted.items():
+
+    async def one(place: SinkSpec, address: str) -> ReconcilerError | None:
         try:
-            sinks.open(spec).preflight()
+            await asyncio.to_thread(lambda: sinks.open(place).preflight())
         except SinkError as error:
-            errors.append(SinkError(f"{address}: {error.message}", hint=error.hint))
-    return tuple(errors)
+            return SinkError(f"{address}: {show_sink(place)}: {error.message}", hint=error.hint)
+        return None
+
+    found = await asyncio.gather(*(one(place, address) for place, address in wanted.items()))
+    return tuple(error for error in found if error is not None)

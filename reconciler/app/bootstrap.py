@@ -40,7 +40,7 @@ class Bootstrap:
 
         Raises UsageError and GuardError before anything is made, and whatever the server and the sink say.
         """
-        held = await asyncio.to_thread(sink.read)
+        held = (await asyncio.to_thread(sink.look)).secret
         if held is None:
             await asyncio.to_thread(sink.preflight)
         facts, listing = await self.store.facts(), await self.store.list()
@@ -111,7 +111,7 @@ class Bootstrap:
 
     async def _hand_over(self, born: LiveKey, secret: Secret, state: KeyState, sink: SecretSink) -> None:
         await self._prove(secret)
-        sink.write(secret)  # here and not in a thread, which would go on where this is interrupted
+        sink.write(secret, None)  # here and not in a thread, which would go on where this is interrupted
         await self.store.update(born, state)
 
     async def _prove(self, secret: Secret) -> None:

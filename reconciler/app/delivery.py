@@ -20,7 +20,9 @@ from random import Random
 from reconciler.app.minting import Mint
 from reconciler.app.stopped import Stopped
 from reconciler.app.trial import works
+from reconciler.core.delivery import at
 from reconciler.core.desired import SinkSpec, settled
+from reconciler.core.holding import UNSEEN, Holding, Note, is_same, note_of
 from reconciler.core.keys import KeyState, LiveKey
 from reconciler.core.outcome import Status
 from reconciler.core.plan import Create, Deliver
@@ -28,19 +30,24 @@ from reconciler.core.probation import is_on_probation
 from reconciler.core.risks import show_sink
 from reconciler.core.secret import Secret
 from reconciler.core.times import show_instant
-from reconciler.errors import CredentialError, ReconcilerError, Rejected, ServerError, SinkError
+from reconciler.errors import CredentialError, ReconcilerError, Rejected, ServerError, SinkError, SinkUnavailable
 from reconciler.ports import Clock, Journal, KeyStore, SecretSink, Sinks
 
 _OTHER_FIELDS = "another run made this key with other fields"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Written:
-    """A sink that this run wrote, or was about to, and what it held before."""
+    """A sink that this run has to write, and what it held before. `there` says that the secret was in it already,
+    `refused` that the sink gave a clear no, `done` that it holds the secret now.
+    """
 
     spec: SinkSpec
     sink: SecretSink
-    before: Secret | None
+    before: Holding
+    there: bool = False
+    refused: bool = False
+    done: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,14 +142,18 @@ class Delivery:
         secret = key.secret
         if secret is None:
             return
+        note = note_of(key, secret)
         for spec in sinks:
+            place = at(spec, key.id)
             try:
-                sink = self.sinks.open(spec)
-                before = await asyncio.to_thread(sink.read)
-                written.append(Written(spec=spec, sink=sink, before=before))
-                await asyncio.to_thread(_write, sink, before, secret)
+                sink = self.sinks.open(place)
+                each = Written(spec=place, sink=sink, before=await asyncio.to_thread(_seen, sink))
+                each.there = is_same(each.before, secret, note)
+                written.append(each)
+                if not each.there:
+                    await asyncio.to_thread(_write, each, secret, note)
             except SinkError as error:
-                raise Stopped(Status.UNDELIVERED, f"{show_sink(spec)}: {error.message}", error.hint) from error
+                raise Stopped(Status.UNDELIVERED, f"{show_sink(place)}: {error.message}", error.hint) from error
 
     async def _try(self, key: LiveKey) -> None:
         """Use the key once; a server before 2.0 may take a moment to know it."""
@@ -167,7 +178,7 @@ class Delivery:
                 return live
             raise why.adding("another run has written this key since, so nothing was undone")
         left = [text for each in reversed(commit.written) for text in await self._restored(each, key)]
-        used = any(each.before == key.secret for each in commit.written)
+        used = any(each.there for each in commit.written)
         if live is not None and (left or used or not commit.minted):
             raise why.adding(*left, _fate(key))
         if live is not None:
@@ -182,7 +193,8 @@ class Delivery:
         try:
             await asyncio.to_thread(_restore, written, key.secret)
         except SinkError as error:
-            return (f"{show_sink(written.spec)} still holds the new key: {error.message}",)
+            holds = "still holds" if written.done else "may hold"
+            return (f"{show_sink(written.spec)} {holds} the new key: {error.message}",)
         return ()
 
 
@@ -190,21 +202,38 @@ def _final(change: Create, key: LiveKey) -> KeyState:
     return replace(change.after, expire=settled(change.expiry, key.created, key.expire))
 
 
-def _write(sink: SecretSink, before: Secret | None, secret: Secret) -> None:
-    if before == secret:
-        return
-    sink.write(secret)
-    if sink.read() != secret:
+def _seen(sink: SecretSink) -> Holding:
+    """What a sink holds; one that may be written and not read is written."""
+    try:
+        return sink.look()
+    except SinkUnavailable:
+        return UNSEEN
+
+
+def _write(each: Written, secret: Secret, note: Note) -> None:
+    try:
+        each.sink.write(secret, note)
+    except SinkError as error:
+        each.refused = not isinstance(error, SinkUnavailable)
+        raise
+    each.done = True
+    after = _seen(each.sink)
+    if after.occupied is False or (after.secret is not None and after.secret != secret):
         raise SinkError("it does not hold what was just written", hint="see who else writes there")
 
 
-def _restore(written: Written, secret: Secret | None) -> None:
-    if written.sink.read() != secret or written.before == secret:
+def _restore(each: Written, secret: Secret | None) -> None:
+    """Put back what was there, unless somebody else wrote there since."""
+    now, before = _seen(each.sink), each.before
+    is_another = now.occupied is False or (now.secret is not None and now.secret != secret)
+    if each.there or is_another or (each.refused and now.secret is None):
         return
-    if written.before is None:
-        written.sink.remove()
+    if before.occupied is False:
+        each.sink.remove()
+    elif before.secret is not None:
+        each.sink.write(before.secret, before.note)
     else:
-        written.sink.write(written.before)
+        raise SinkError("what it held before cannot be put back, for it shows its value to nobody")
 
 
 def _fate(key: LiveKey) -> str:

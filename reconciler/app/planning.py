@@ -16,7 +16,7 @@ from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_limit
 from reconciler.core.keys import Listing, Live, ServerFacts, own_ids
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
-from reconciler.core.planner import addresses, plan_destroy, plan_environment
+from reconciler.core.planner import addresses, plan_destroy, plan_environment, sinks_to_look_at
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.core.sharing import shared
@@ -116,8 +116,7 @@ async def plan_anew(sites: Sequence[Site], sinks: Sinks, allow: Allowances, sele
         return site, live, desired if selection == EVERYTHING else replace(desired, selection=selection)
 
     async def one(site: Site, live: Live, desired: Desired) -> PlannedEnvironment:
-        specs = [sink for key in desired.keys for sink in key.sinks]
-        held = await asyncio.to_thread(sinks.observe, specs)
+        held = await asyncio.to_thread(sinks.observe, tuple(sinks_to_look_at(desired, live)))
         made = plan_environment(desired, live, held)
         refusals = check(desired, made, allow)
         return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals)
@@ -159,11 +158,12 @@ class _Looks:
     async def at(self, site: Site) -> Live:
         """What is live at a site."""
         if site.place not in self._taken:
-            self._taken[site.place] = asyncio.create_task(_look(site))
+            self._taken[site.place] = asyncio.create_task(look(site))
         return await self._taken[site.place]
 
 
-async def _look(site: Site) -> Live:
+async def look(site: Site) -> Live:
+    """What is live at a site, asked for anew."""
     try:
         async with asyncio.TaskGroup() as calls:  # where one fails the other is cancelled: neither outlives the client
             facts, listing = calls.create_task(site.store.facts()), calls.create_task(site.store.list())

@@ -13,6 +13,7 @@ from reconciler.cli import console, options
 from reconciler.cli import login as logins
 from reconciler.cli.interrupt import plain_ctrl_c
 from reconciler.cli.waiting import patiently
+from reconciler.core.holding import UNSEEN, Holding, Note
 from reconciler.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
@@ -117,11 +118,11 @@ class _Printed:
     def preflight(self) -> None:
         """Nothing can be known of a stream before it is written."""
 
-    def read(self) -> Secret | None:
+    def look(self) -> Holding:
         """What was printed is gone."""
-        return None
+        return UNSEEN
 
-    def write(self, secret: Secret) -> None:
+    def write(self, secret: Secret, _: Note | None) -> None:
         """Print it."""
         if os.environ.get("GITHUB_ACTIONS") == "true":
             console.note(f"::add-mask::{secret.reveal()}")

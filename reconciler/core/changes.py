@@ -1,23 +1,19 @@
-"""What a declared key needs: to be made, delivered, updated, or nothing.
-
-A sink is looked at only where the server shows the key's secret; elsewhere nothing can be said of it.
-"""
+"""What a declared key needs: to be made, delivered, updated, or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from reconciler.core import risks
+from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires, settled
-from reconciler.core.ids import key_id, next_id, slug_of
+from reconciler.core.holding import Held, Match
+from reconciler.core.holding import match as matched
+from reconciler.core.ids import is_generated, key_id, next_id, owned, slug_of
 from reconciler.core.keys import KeyState, Live, LiveKey
-from reconciler.core.plan import Create, Deliver, Mark, Reason, Unchanged, Update
+from reconciler.core.plan import Create, Deliver, Mark, Reason, Unchanged, Unseen, Update
 from reconciler.core.probation import can_be_delivered, is_on_probation
-from reconciler.core.secret import Secret
-
-Held = Mapping[SinkSpec, Secret | None]
-"""What each sink that can be read holds."""
 
 
 def is_past(key: DesiredKey, now: datetime) -> bool:
@@ -39,36 +35,52 @@ def is_lost(key: DesiredKey, match: LiveKey, now: datetime) -> bool:
     return is_unfinished(key, match) and bool(key.sinks) and not can_be_delivered(match, now)
 
 
-def create(desired: Desired, key: DesiredKey, live: Live, held: Held, leftover: str | None = None) -> Create:
-    """The creation of a key that is not live, or of which only a `leftover` is."""
-    occupied = tuple(sink for sink in key.sinks if held.get(sink) is not None)
+def is_secret_lost(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -> bool:
+    """Whether a sink is known to lack the secret of a key that works, and the server never shows it again.
+
+    The next generation takes its place. The secret of an adopted key is whoever made it's to deliver.
+    """
+    if match.secret is not None or key.adopts or is_past(key, now) or _is_over(match, now):
+        return False
+    return any(_match(sink, match, held) is Match.LACKS for sink in key.sinks)
+
+
+def create(
+    desired: Desired, key: DesiredKey, live: Live, held: Held, *, leftover: str | None = None, lost: str | None = None
+) -> Create:
+    """The creation of a key that is not live, or of which only a `leftover` is, or whose secret is `lost`."""
+    new_id = _new_id(desired, key, leftover or lost)
+    reason = Reason.UNFINISHED if leftover else Reason.SECRET_LOST if lost else Reason.DECLARED
     return Create(
         address=key.address,
-        key_id=_new_id(desired, key, leftover),
+        key_id=new_id,
         after=KeyState(
             name=key.name, scopes=key.scopes, expire=expires(key.expiry, live.now), description=key.description
         ),
         expiry=key.expiry,
         sinks=key.sinks,
-        reason=Reason.UNFINISHED if leftover else Reason.DECLARED,
-        marks=(*risks.of_scopes(key.scopes), *risks.of_sinks(occupied)),
+        reason=reason,
+        marks=(*risks.of_scopes(key.scopes), *_replaced(desired, key.sinks, new_id, held)),
         from_globs=key.from_globs,
         lost=key.lost,
         leftover=leftover,
     )
 
 
-def _new_id(desired: Desired, key: DesiredKey, leftover: str | None) -> str:
-    """The first generation's id, or the one after the leftover's; a renamed key begins anew under its own slug."""
+def _new_id(desired: Desired, key: DesiredKey, before: str | None) -> str:
+    """The first generation's id, or the one after that before; a renamed key begins anew under its own slug."""
     first = key_id(desired.realm, key.slug)
-    return next_id(leftover) if leftover and slug_of(leftover) == slug_of(first) else first
+    return next_id(before) if before and slug_of(before) == slug_of(first) else first
 
 
-def reconcile(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Update | Deliver | Unchanged:
+def reconcile(
+    desired: Desired, key: DesiredKey, match: LiveKey, live: Live, held: Held
+) -> Update | Deliver | Unchanged:
     """What makes a live key as declared."""
     before, after = match.state, _wanted(key, match)
     on_probation = is_unfinished(key, match)
-    sinks = key.sinks if on_probation else _lacking(key.sinks, match, after, live.now, held)
+    insists = bool(desired.selection.targets)
+    sinks = key.sinks if on_probation else _lacking(key.sinks, match, after, live.now, held, insists=insists)
     if not sinks and before == after:
         return Unchanged(address=key.address, key_id=match.id, state=before)
     marks = _change_marks(match, after, live, on_probation=on_probation)
@@ -85,19 +97,61 @@ def reconcile(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Update
             from_globs=from_globs,
             lost=lost,
         )
-    replaced = tuple(sink for sink in sinks if held.get(sink) not in (None, match.secret))
-    reason = Reason.SINK_DIFFERS if all(sink in held for sink in sinks) else Reason.SINK_UNREADABLE
     return Deliver(
         address=key.address,
         key_id=match.id,
         before=before,
         after=after,
         sinks=sinks,
-        reason=Reason.UNDELIVERED if on_probation else reason,
-        marks=(*marks, *risks.of_sinks(replaced)),
+        reason=Reason.UNDELIVERED if on_probation else _why(sinks, match, held),
+        marks=(*marks, *_replaced(desired, sinks, match.id, held, match)),
         from_globs=from_globs,
         lost=lost,
     )
+
+
+def unseen(key: DesiredKey, match: LiveKey, entry: Update | Deliver | Unchanged, held: Held) -> Iterable[Unseen]:
+    """The sinks of a live key that nobody can compare, and that are not written again."""
+    delivered = entry.sinks if isinstance(entry, Deliver) else ()
+    for sink in key.sinks:
+        place = at(sink, match.id)
+        seen = held.get(place)
+        if sink in delivered or (seen is not None and matched(seen, match) is not Match.UNKNOWN):
+            continue
+        why = seen.why if seen is not None else "it cannot be read"
+        yield Unseen(address=key.address, sink=risks.show_sink(place), why=why)
+
+
+def _match(sink: SinkSpec, match: LiveKey, held: Held) -> Match | None:
+    """Whether a sink holds a live key's secret; None where it cannot be read, although it should be."""
+    seen = held.get(at(sink, match.id))
+    return None if seen is None else matched(seen, match)
+
+
+def _why(sinks: tuple[SinkSpec, ...], match: LiveKey, held: Held) -> Reason:
+    found = {_match(sink, match, held) for sink in sinks}
+    if None in found:
+        return Reason.SINK_UNREADABLE
+    return Reason.SINK_DIFFERS if Match.LACKS in found else Reason.SINK_NAMED
+
+
+def _replaced(
+    desired: Desired, sinks: tuple[SinkSpec, ...], key_id: str, held: Held, match: LiveKey | None = None
+) -> Iterable[Mark]:
+    """A mark for each sink that holds another value now."""
+    for sink in sinks:
+        place = at(sink, key_id)
+        seen = held.get(place)
+        if seen is None or not seen.occupied or (match is not None and matched(seen, match) is Match.HOLDS):
+            continue
+        whose = seen.note.key_id if seen.note else ""
+        yield risks.of_sink(place, whose, foreign=_is_foreign(desired, whose))
+
+
+def _is_foreign(desired: Desired, key_id: str) -> bool:
+    """Whether an id is one that reconciler made for another manifest, environment or project."""
+    realms = (desired.realm, *((desired.former,) if desired.former else ()))
+    return is_generated(key_id) and not any(owned(realm, key_id) for realm in realms)
 
 
 def _wanted(key: DesiredKey, match: LiveKey) -> KeyState:
@@ -110,12 +164,19 @@ def _wanted(key: DesiredKey, match: LiveKey) -> KeyState:
 
 
 def _lacking(
-    sinks: tuple[SinkSpec, ...], match: LiveKey, after: KeyState, now: datetime, held: Held
+    sinks: tuple[SinkSpec, ...], match: LiveKey, after: KeyState, now: datetime, held: Held, *, insists: bool
 ) -> tuple[SinkSpec, ...]:
-    """Sinks that do not hold the secret of a key that still works, or that cannot be read."""
+    """Sinks that do not hold the secret of a key that still works, or that cannot be read; those that show nothing
+    where the user `insists`.
+    """
     if match.secret is None or (after.expire is not None and after.expire <= now):
         return ()
-    return tuple(sink for sink in sinks if held.get(sink) != match.secret)
+    well = {Match.HOLDS} if insists else {Match.HOLDS, Match.UNKNOWN}
+    return tuple(sink for sink in sinks if _match(sink, match, held) not in well)
+
+
+def _is_over(match: LiveKey, now: datetime) -> bool:
+    return match.expire is not None and match.expire <= now
 
 
 def _change_marks(match: LiveKey, after: KeyState, live: Live, *, on_probation: bool) -> tuple[Mark, ...]:

@@ -101,16 +101,36 @@ class Connection:
     position: Position
 
 
+OptionValue = str | bool | tuple[str, ...]
+"""The value of one field of a sink."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkSpec:
-    """One entry of `deliver`, templates filled in; `options` are the sink's own fields, sorted by name."""
+    """One entry of `deliver`; `options` are the sink's own fields, sorted by name.
+
+    Templates are filled in, but for `{id}`: which generation is delivered shows when it is. `folder` is the manifest's.
+    """
 
     kind: str
-    options: tuple[tuple[str, str], ...]
+    options: tuple[tuple[str, OptionValue], ...]
+    folder: str = field(default="", compare=False)
 
-    def option(self, name: str) -> str:
-        """The value of a field that the schema requires."""
-        return dict(self.options)[name]
+    def option(self, name: str, default: str | None = None) -> str:
+        """The text of a field; KeyError where it is absent and nothing stands in for it."""
+        value = dict(self.options).get(name, default)
+        if not isinstance(value, str):
+            raise KeyError(name)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Whether a field is there and true."""
+        return dict(self.options).get(name) is True
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The members of a list; none where the field is absent."""
+        value = dict(self.options).get(name, ())
+        return value if isinstance(value, tuple) else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,7 @@ def check(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> tuple[R
         *_deletes(desired, plan, allow),
         *_sensitive(desired),
         *_in_use(plan, allow),
+        *_foreign_values(plan),
         *check_destroy(plan),
     )
 
@@ -179,6 +180,18 @@ def _in_use(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
                     where=change.address,
                     message=f"this key was used in the last 7 days ({mark.detail}), and would stop working",
                     hint="move its users to another key first, or pass --allow-in-use",
+                )
+
+
+def _foreign_values(plan: EnvironmentPlan) -> Iterator[Refusal]:
+    for change in plan.changes:
+        for mark in change.marks:
+            if mark.risk is Risk.FOREIGN_VALUE:
+                yield Refusal(
+                    guard="foreign-value",
+                    where=change.address,
+                    message=f"a sink holds the secret of another manifest's or environment's key: {mark.detail}",
+                    hint="deliver to another place, or remove that value first if nobody needs it",
                 )
 
 

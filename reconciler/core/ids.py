@@ -73,6 +73,11 @@ def next_id(key_id: str) -> str:
     return f"{match[1]}.{match[2]}.g{_base36(int(match[3], 36) + 1)}"
 
 
+def is_generated(key_id: str) -> bool:
+    """Whether an id has the form of those that reconciler makes, whoever's it is."""
+    return _ID.fullmatch(key_id) is not None
+
+
 def slug_of(key_id: str) -> str:
     """The part of a generated id that stands for slug and realm: everything before the generation."""
     return key_id.rpartition(".")[0]

@@ -115,13 +115,17 @@ class LayerCheck:
             message = f"{describe(path)}: {error}"
             yield Problem(position=self.document.value_position(path), message=message)
 
-    def _sink(self, path: Path, sink: dict[str, dict[str, str]]) -> Iterator[Problem]:
+    def _sink(self, path: Path, sink: dict[str, dict[str, Any]]) -> Iterator[Problem]:
         for kind, options in sink.items():
-            for option, text in options.items():
-                for unknown in unknown_placeholders(text):
-                    place = (*path, kind, option)
+            for option, value in options.items():
+                place = (*path, kind, option)
+                for unknown in [name for text in _texts(value) for name in unknown_placeholders(text)]:
                     yield Problem(
                         position=self.document.value_position(place),
                         message=f"{describe(place)}: {quoted(f'{{{unknown}}}')} is no placeholder",
                         hint=did_you_mean(unknown, PLACEHOLDERS) or f"there are {one_of(PLACEHOLDERS)}",
                     )
+
+
+def _texts(value: Any) -> list[str]:
+    return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]

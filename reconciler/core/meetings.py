@@ -10,6 +10,7 @@ from reconciler.core.desired import SinkSpec
 from reconciler.core.document import Document, Path, mapping
 from reconciler.core.ids import slug
 from reconciler.core.own_files import OwnFiles
+from reconciler.core.places import Places
 from reconciler.core.quoting import quoted
 from reconciler.core.wording import describe
 from reconciler.errors import Position, Problem
@@ -74,7 +75,7 @@ def _renames(keys: Collection[DeclaredKey]) -> Iterator[Problem]:
 
 def _sinks(document: Document, environment: str, keys: Collection[DeclaredKey]) -> Iterator[Problem]:
     own_files = OwnFiles(document)
-    sinks: dict[SinkSpec, str] = {}
+    places: Places[str] = Places()
     for key in keys:
         for index, written in enumerate(key.sinks):
             place = (*key.deliver_at, index)
@@ -83,12 +84,12 @@ def _sinks(document: Document, environment: str, keys: Collection[DeclaredKey]) 
             sink = filled(written, known.__getitem__, "")
             if (variable := bad_variable(sink)) is not None:
                 yield variable_problem(document, place, variable)
-            for option, text in sink.options:
-                if option == "path" and (taken := own_files.occupant(text)):
-                    yield _taken(document, place, text, taken)
-            if sink in sinks:
-                yield _same_sink(document.position(place), sink, sinks[sink], key.name)
-            sinks.setdefault(sink, key.name)
+            for option, value in sink.options:
+                if option == "path" and isinstance(value, str) and (taken := own_files.occupant(value)):
+                    yield _taken(document, place, value, taken)
+            other = places.take(sink, key.name)
+            if other is not None:
+                yield _same_sink(document.position(place), sink, other, key.name)
 
 
 def variable_problem(document: Document, place: Path, variable: str) -> Problem:
@@ -109,7 +110,7 @@ def _taken(document: Document, place: Path, text: str, occupant: str) -> Problem
 
 
 def _same_sink(position: Position, sink: SinkSpec, first: str, second: str) -> Problem:
-    place = ", ".join(f"{name} {quoted(value)}" for name, value in sink.options)
+    place = ", ".join(f"{name} {quoted(value)}" for name, value in sink.options if isinstance(value, str))
     if first == second:
         message, hint = f"key {quoted(second)} is delivered to one place twice: {place}", "leave one out"
     else:

@@ -24,6 +24,8 @@ class Reason(StrEnum):
     UNDELIVERED = "created by a run that did not deliver or commit it"
     SINK_DIFFERS = "a sink does not hold this key's secret"
     SINK_UNREADABLE = "a sink cannot be read"
+    SINK_NAMED = "a sink shows its value to nobody, and --target names the key: it is delivered again"
+    SECRET_LOST = "a sink lacks the secret, which this server never shows again: a new key takes its place"
     FIELDS_DIFFER = "live differs from the manifest"
     UNDECLARED = "owned by this manifest, and no longer declared"
     SUPERSEDED = "an older generation of a key that has a newer one"
@@ -47,6 +49,7 @@ class Risk(StrEnum):
     IN_USE = "in use"
     OWN_CREDENTIAL = "credential in use"
     REPLACES_VALUE = "replaces a value"
+    FOREIGN_VALUE = "replaces the secret of another manifest's key"
     MAY_NOT_CREATE = "credential may not create keys here"
     MAY_NOT_WRITE = "credential may not change keys"
     BEYOND_CREDENTIAL = "more than the credential may give"
@@ -144,6 +147,17 @@ class Unchanged:
     reason: Reason = Reason.EQUAL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """A sink that nobody can compare with the live key: it shows its value to nobody, or `why` says what kept it from
+    being looked at.
+    """
+
+    address: str
+    sink: str
+    why: str = ""
+
+
 Change = Create | Deliver | Update | Retire | Delete
 Entry = Change | Unchanged
 
@@ -181,6 +195,7 @@ class EnvironmentPlan:
 
     `live` is a fingerprint of the keys that the plan speaks of, as they were. `protected` are the addresses that
     `protect` names, `owned_count` the live keys that carry the manifest's mark, those left out that it names by id.
+    `unseen` are the sinks of which it is not known whether they hold what they should.
     """
 
     environment: str
@@ -197,6 +212,7 @@ class EnvironmentPlan:
     declared_count: int
     owned_count: int
     live_count: int
+    unseen: tuple[Unseen, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

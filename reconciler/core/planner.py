@@ -7,13 +7,16 @@ never taken for one that is no longer declared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from reconciler.core import denials
-from reconciler.core.changes import Held, create, is_lost, is_past, is_unfinished, reconcile
-from reconciler.core.desired import Desired, DesiredKey
+from reconciler.core.changes import create, is_lost, is_past, is_secret_lost, is_unfinished, reconcile, unseen
+from reconciler.core.delivery import at
+from reconciler.core.desired import Desired, DesiredKey, SinkSpec
 from reconciler.core.fingerprint import fingerprint
+from reconciler.core.holding import Held
+from reconciler.core.ids import key_id, next_id, owned
 from reconciler.core.keys import MAX_KEYS, Live, LiveKey
 from reconciler.core.pairing import Pairing, pair, pairing_problems
 from reconciler.core.plan import (
@@ -24,6 +27,7 @@ from reconciler.core.plan import (
     Reason,
     Unchanged,
     Unmanaged,
+    Unseen,
 )
 from reconciler.core.probation import is_on_probation
 from reconciler.core.protecting import protected, unused_protection
@@ -42,6 +46,7 @@ class _Draft:
     live: Live
     changes: list[Change] = field(default_factory=list)
     unchanged: list[Unchanged] = field(default_factory=list)
+    unseen: list[Unseen] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def add(self, entries: Iterable[Entry]) -> None:
@@ -84,6 +89,30 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
             draft.add(superseded(address, key, live) for key in older)
     draft.add(delete(_address_of_absent(desired, key), key, live, Reason.ABSENT) for key in pairing.absent)
     return _finished(draft, pairing)
+
+
+def sinks_to_look_at(desired: Desired, live: Live) -> Iterator[SinkSpec]:
+    """Every sink that the plan may ask about: one with `{id}` in it for each id that its key has or may get."""
+    ids: dict[str, list[str]] | None = None
+    for key in desired.keys:
+        for sink in key.sinks:
+            if at(sink, "") is sink:
+                yield sink
+                continue
+            ids = _ids_by_slug(desired, live) if ids is None else ids
+            mine = [*ids.get(key.slug, ()), *ids.get(key.former_slug or key.slug, ())]
+            first = key.adopts or key_id(desired.realm, key.slug)
+            yield from dict.fromkeys(at(sink, each) for each in (first, *mine))
+
+
+def _ids_by_slug(desired: Desired, live: Live) -> dict[str, list[str]]:
+    """The ids of owned keys, each with the one that would come next."""
+    ids: dict[str, list[str]] = {}
+    for key in live.keys:
+        for realm in (desired.realm, desired.former):
+            if realm is not None and (mine := owned(realm, key.id)):
+                ids.setdefault(mine.slug, []).extend((key.id, next_id(key.id)))
+    return ids
 
 
 def plan_destroy(desired: Desired, live: Live) -> EnvironmentPlan:
@@ -142,9 +171,13 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
     entry: Entry
     if match is not None and is_lost(key, match, live.now):
         draft.add([delete(key.address, match, live, Reason.UNFINISHED)])
-        entry = create(desired, key, live, held, match.id)
+        entry = create(desired, key, live, held, leftover=match.id)
+    elif match is not None and is_secret_lost(key, match, live.now, held):
+        draft.add([delete(key.address, match, live, Reason.SECRET_LOST)])
+        entry = create(desired, key, live, held, lost=match.id)
     elif match is not None:
-        entry = reconcile(key, match, live, held)
+        entry = reconcile(desired, key, match, live, held)
+        draft.unseen += unseen(key, match, entry, held)
     else:
         entry = create(desired, key, live, held)
     draft.add([entry])
@@ -198,5 +231,6 @@ def _finished(draft: _Draft, pairing: Pairing) -> EnvironmentPlan:
         declared_count=len(desired.keys),
         owned_count=len(pairing.newest) + sum(map(len, pairing.superseded.values())),
         live_count=len(live.keys),
+        unseen=tuple(draft.unseen),
         warnings=tuple(draft.warnings),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.core.addresses import is_clear_text
 from reconciler.core.declared import DeclaredKey
-from reconciler.core.delivery import bad_variable, filled
+from reconciler.core.delivery import at, bad_variable, filled
 from reconciler.core.desired import Connection, Desired, DesiredKey, SinkSpec
 from reconciler.core.globs import first_match
 from reconciler.core.granting import Granted, Granting
@@ -97,7 +97,7 @@ def _sink(realm: Realm, key: DeclaredKey, sink: SinkSpec, folder: str) -> SinkSp
             case "name":
                 return key.name
             case _:
-                return key.adopts or key_id(realm, key.slug)
+                return f"{{{placeholder}}}"  # the id shows when the key is made
 
     return filled(sink, value_of, folder)
 
@@ -145,7 +145,7 @@ def _scope_problems(manifest: Manifest, granting: Granting, key: DeclaredKey, gr
 
 def _sink_problems(manifest: Manifest, key: DeclaredKey, sinks: tuple[SinkSpec, ...]) -> Iterator[Problem]:
     for index, sink in enumerate(sinks):
-        if (variable := bad_variable(sink)) is not None:
+        if (variable := bad_variable(at(sink, key.adopts or key.slug))) is not None:
             yield variable_problem(manifest.document, (*key.deliver_at, index), variable)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from reconciler.core.desired import SinkSpec
+from reconciler.core.desired import OptionValue, SinkSpec
 from reconciler.core.keys import KeyState, LiveKey
+from reconciler.core.places import SETTINGS
 from reconciler.core.plan import Mark, Risk
 from reconciler.core.probation import is_on_probation
 from reconciler.core.scopes import MARKED, SENSITIVE
@@ -57,11 +58,23 @@ def of_use(key: LiveKey, now: datetime, own: frozenset[str]) -> tuple[Mark, ...]
     return tuple(marks)
 
 
-def of_sinks(replaced: tuple[SinkSpec, ...]) -> tuple[Mark, ...]:
-    """A mark for each sink that holds another value now."""
-    return tuple(Mark(risk=Risk.REPLACES_VALUE, detail=show_sink(sink)) for sink in replaced)
+def of_sink(sink: SinkSpec, whose: str, *, foreign: bool) -> Mark:
+    """The mark of a sink that holds another value now: that of key `whose`, where that is known."""
+    risk = Risk.FOREIGN_VALUE if foreign else Risk.REPLACES_VALUE
+    return Mark(risk=risk, detail=f"{show_sink(sink)}, of key {whose}" if whose else show_sink(sink))
 
 
 def show_sink(sink: SinkSpec) -> str:
     """A sink in one line: its kind and where it is."""
-    return " ".join((sink.kind, *(value for _, value in sink.options)))
+    texts = (text for name, value in sink.options if name not in SETTINGS for text in _texts(value))
+    return " ".join((sink.kind, *texts))
+
+
+def _texts(value: OptionValue) -> tuple[str, ...]:
+    match value:
+        case str():
+            return (value,)
+        case tuple():
+            return value
+        case _:
+            return ()

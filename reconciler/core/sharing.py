@@ -10,8 +10,11 @@ from itertools import permutations
 from pathlib import PurePath
 
 from reconciler.core.addresses import EMULATOR
-from reconciler.core.desired import Desired, DesiredKey, SinkSpec
+from reconciler.core.delivery import at
+from reconciler.core.desired import Desired, DesiredKey
+from reconciler.core.ids import key_id
 from reconciler.core.pairing import owned_here
+from reconciler.core.places import Places
 from reconciler.core.quoting import quoted
 from reconciler.errors import Position, Problem
 
@@ -37,12 +40,12 @@ def _place(desired: Desired) -> tuple[str, str]:
 
 
 def _sinks(environments: Sequence[Desired]) -> Iterator[Problem]:
-    first: dict[SinkSpec, DesiredKey] = {}
+    places: Places[DesiredKey] = Places()
     for desired in environments:
         for key in desired.keys:
             for sink in key.sinks:
-                other = first.setdefault(sink, key)
-                if other is not key:
+                other = places.take(at(sink, key.adopts or key_id(desired.realm, key.slug)), key)
+                if other is not None and other is not key:
                     yield Problem(
                         position=key.position,
                         message=f"{_beside(other, key)} and {key.address} are delivered to the same place",

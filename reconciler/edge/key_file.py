@@ -11,6 +11,7 @@ import re
 import shlex
 from pathlib import Path
 
+from reconciler.core.holding import EMPTY, Holding, Note, holding
 from reconciler.core.secret import Secret
 from reconciler.edge.regular import open_regular
 from reconciler.edge.sinks import files
@@ -37,15 +38,15 @@ class KeyFile:
             raise SinkError(where, hint=f"mkdir -p {shlex.quote(str(folder))}")
         files.check_writable(self._path)
 
-    def read(self) -> Secret | None:
-        """What the file holds, where that may be a key: one line of visible ASCII; None for all else."""
+    def look(self) -> Holding:
+        """What the file holds, where that may be a key: one line of visible ASCII; nothing for all else."""
         if self._path.is_symlink() or not self._path.is_file():
-            return None
+            return EMPTY
         with files.translated(self._path), open_regular(self._path) as file:
             key = _KEY.fullmatch(file.read(_MAX + 2))
-        return Secret(key[1].decode()) if key else None
+        return holding(Secret(key[1].decode()) if key else None)
 
-    def write(self, secret: Secret) -> None:
+    def write(self, secret: Secret, _: Note | None) -> None:
         """Make the file, all or nothing."""
         with files.locked(self._path):
             files.create(self._path, Secret(f"{secret.reveal()}\n"))

@@ -9,14 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.scopes import Catalogue
+from reconciler.edge.sinks import schemas
 
 
 def schema(name: str) -> dict[str, Any]:
-    """A published JSON Schema by its name, such as `manifest`; raises KeyError for one that does not exist."""
+    """A published JSON Schema by its name, such as `manifest`, with the parts of sinks that are installed from
+    elsewhere; raises KeyError for one that does not exist.
+    """
     file = _schemas() / f"{name}.schema.json"
     if not file.is_file():
         raise KeyError(name)
     loaded: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    if name == "manifest":
+        loaded["$defs"]["sink"]["properties"] |= dict(schemas())
     return loaded
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from reconciler.core.desired import OptionValue
 from reconciler.core.quoting import quoted
 from reconciler.core.times import parse_instant
 
@@ -83,12 +84,17 @@ class Fields:
             raise Malformed(f"{self._at(name)} holds more than texts")
         return tuple(items)
 
-    def pairs(self, name: str) -> tuple[tuple[str, str], ...]:
-        """An object whose fields are texts, whatever their names."""
+    def options(self, name: str) -> tuple[tuple[str, OptionValue], ...]:
+        """An object whose fields are texts, flags or lists of texts, whatever their names."""
         value = self._typed(name, dict, "an object")
-        if not all(isinstance(item, str) for item in value.values()):
-            raise Malformed(f"{self._at(name)} holds more than texts")
-        return tuple(value.items())
+        return tuple((option, self._option(name, each)) for option, each in value.items())
+
+    def _option(self, name: str, value: object) -> OptionValue:
+        if isinstance(value, list) and all(isinstance(text, str) for text in value):
+            return tuple(value)
+        if isinstance(value, str | bool):
+            return value
+        raise Malformed(f"{self._at(name)} holds more than texts, flags and lists of texts")
 
     def one(self, name: str, read: Callable[[Fields], _T]) -> _T:
         """What `read` makes of an object; nothing of it may be left over."""

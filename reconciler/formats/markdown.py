@@ -28,6 +28,7 @@ from reconciler.formats.words import (
     refused,
     titled,
     told,
+    unseen,
     warnings,
 )
 
@@ -158,6 +159,7 @@ def _environment(environment: EnvironmentPlan, form: _Whole | _Short) -> Iterato
     yield from form.cut(
         [f"- left: {_code(each.address)}: {each.reason}" for each in filter(is_left, environment.unchanged)]
     )
+    yield from form.cut([f"- {_code(text)}" for text in unseen(environment)])
     yield from form.cut([f"- ⚠ {_code(warning)}" for warning in environment.warnings])
     for keys, what in ((environment.unmanaged, "unmanaged"), (environment.ignored, "ignored")):
         if keys:

@@ -24,6 +24,7 @@ from reconciler.core.plan import (
     Risk,
     Unchanged,
     Unmanaged,
+    Unseen,
     Update,
 )
 from reconciler.core.quoting import quoted
@@ -95,6 +96,7 @@ def _environment(fields: Fields) -> EnvironmentPlan:
         declared_count=declared,
         owned_count=owned,
         live_count=live,
+        unseen=fields.each("unseen", _unseen),
         warnings=fields.texts("warnings"),
     )
     ids = [entry.key_id for entry in (*plan.changes, *plan.unchanged)]
@@ -149,7 +151,7 @@ def _mark(fields: Fields) -> Mark:
 
 
 def _sink(fields: Fields) -> SinkSpec:
-    return SinkSpec(kind=fields.text("kind"), options=fields.pairs("options"))
+    return SinkSpec(kind=fields.text("kind"), options=fields.options("options"))
 
 
 def _state(fields: Fields) -> KeyState:
@@ -172,3 +174,7 @@ def _unchanged(fields: Fields) -> Unchanged:
 
 def _unmanaged(fields: Fields) -> Unmanaged:
     return Unmanaged(id=fields.text("id"), name=fields.text("name"))
+
+
+def _unseen(fields: Fields) -> Unseen:
+    return Unseen(address=fields.text("address"), sink=fields.text("sink"), why=fields.text("why"))

@@ -64,6 +64,7 @@ def _environment(plan: EnvironmentPlan) -> dict[str, Any]:
         "ignored": [_unmanaged(key) for key in plan.ignored],
         "protected": list(plan.protected),
         "counts": {"declared": plan.declared_count, "owned": plan.owned_count, "live": plan.live_count},
+        "unseen": [{"address": each.address, "sink": each.sink, "why": each.why} for each in plan.unseen],
         "warnings": list(plan.warnings),
     }
 
@@ -128,4 +129,7 @@ def _instant(instant: datetime | None) -> str | None:
 
 
 def _sink(sink: SinkSpec) -> dict[str, Any]:
-    return {"kind": sink.kind, "options": dict(sink.options)}
+    return {
+        "kind": sink.kind,
+        "options": {name: list(value) if isinstance(value, tuple) else value for name, value in sink.options},
+    }

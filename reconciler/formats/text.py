@@ -29,6 +29,7 @@ from reconciler.formats.words import (
     refused,
     titled,
     told,
+    unseen,
     warnings,
 )
 
@@ -119,6 +120,8 @@ def _environment(title: str, environment: EnvironmentPlan, screen: Screen, *, ve
     for keys, what in ((environment.unmanaged, "unmanaged"), (environment.ignored, "ignored")):
         if keys:
             lines.append(screen.paint(_untouched(keys, what, screen, verbose=verbose), "dim"))
+    for text in unseen(environment, verbose=verbose):
+        lines.append(screen.paint(screen.wrap(clean(text), first="  "), "dim"))
     if environment.protected and verbose:
         names = ", ".join(clean(address) for address in environment.protected)
         lines.append(screen.paint(screen.wrap(f"protected: {names}", first="  "), "dim"))

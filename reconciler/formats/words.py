@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
+from reconciler.core.delivery import at
 from reconciler.core.desired import After
 from reconciler.core.diff import MembersChange, ValueChange, diff, show_expire
 from reconciler.core.outcome import Outcome, Status
@@ -88,7 +89,27 @@ def _field(change: ValueChange | MembersChange) -> Field:
 
 
 def _sinks(change: Create | Deliver) -> tuple[Field, ...]:
-    return tuple(Field(name="deliver", after=show_sink(sink)) for sink in change.sinks)
+    return tuple(Field(name="deliver", after=show_sink(at(sink, change.key_id))) for sink in change.sinks)
+
+
+def unseen(environment: EnvironmentPlan, *, verbose: bool = True) -> tuple[str, ...]:
+    """A line for each reason why sinks cannot be compared; those that never show their value are only counted unless
+    `verbose`.
+    """
+    by_reason: dict[str, list[str]] = {}
+    for each in sorted(environment.unseen, key=lambda each: each.why):
+        by_reason.setdefault(each.why, []).append(f"{each.sink} ({each.address})")
+    return tuple(_unseen(why, sinks, verbose=verbose) for why, sinks in by_reason.items())
+
+
+def _unseen(why: str, sinks: list[str], *, verbose: bool) -> str:
+    if why:
+        return f"not compared: {', '.join(sinks)}: {why}"
+    if verbose:
+        return f"not compared, for they show their value to nobody: {', '.join(sinks)}"
+    if len(sinks) == 1:
+        return "1 sink not compared: it shows its value to nobody"
+    return f"{len(sinks)} sinks not compared: they show their value to nobody"
 
 
 def from_globs(entry: Entry) -> tuple[str, ...]:

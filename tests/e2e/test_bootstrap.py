@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from reconciler.core.holding import Note
 from reconciler.core.secret import Secret
 from reconciler.edge.clock import SystemClock
 from reconciler.edge.key_file import KeyFile
@@ -149,8 +150,8 @@ def test_a_run_that_was_killed_before_it_had_finished_is_finished_by_the_next(
 ) -> None:
     written = KeyFile.write
 
-    def killed(self: KeyFile, secret: Secret) -> None:
-        written(self, secret)
+    def killed(self: KeyFile, secret: Secret, note: Note | None) -> None:
+        written(self, secret, note)
         raise KeyError("killed here")  # nothing of ours catches that, as nothing catches SIGKILL
 
     with monkeypatch.context() as patch:

@@ -1,27 +1,107 @@
-"""Sinks: one file each. A sink proves that it can write before a key is minted, compares before it writes,
-writes all or nothing, and can read back what it wrote.
+"""Sinks: one module for each kind, loaded when a manifest names it.
+
+A kind is a module, or any other object, with a function `open_sink(spec, surroundings)` that returns a `SecretSink`. It
+may have `observe(specs, surroundings)` where many sinks can be looked at in fewer reads than one each. Its part of the
+manifest's schema stands in that for the kinds of this folder; a kind that is installed from elsewhere, by an entry
+point of the group `reconciler.sinks`, brings it as `SCHEMA`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import TracebackType
+from typing import Any, Self
 
 from reconciler.core.desired import SinkSpec
-from reconciler.core.secret import Secret
-from reconciler.edge.sinks import dotenv
-from reconciler.errors import UsageError
+from reconciler.core.holding import UNSEEN, Held, Holding
+from reconciler.core.places import EXEC
+from reconciler.core.quoting import quoted
+from reconciler.edge.sinks.surroundings import Surroundings
+from reconciler.errors import SinkError, SinkUnavailable, UsageError
 from reconciler.ports import SecretSink
+
+GROUP = "reconciler.sinks"
+BUILT_IN = ("dotenv", "file", "age", "exec", "vault", "aws", "github_actions", "gitlab_ci", "kubernetes")
+_SIDE_BY_SIDE = 10
 
 
 class InstalledSinks:
-    """The `Sinks` port over the kinds of this folder."""
+    """The `Sinks` port over the kinds of this folder and those that entry points name; closed with a run."""
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._surroundings = Surroundings(variables or {})
+        self._kinds: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._surroundings.close()
 
     def open(self, spec: SinkSpec) -> SecretSink:
         """The sink that an entry of `deliver` names."""
-        if spec.kind == dotenv.KIND:
-            return dotenv.open_sink(spec)
-        raise UsageError(f"no sink of kind {spec.kind!r} is installed")
+        sink: SecretSink = self._kind(spec.kind).open_sink(spec, self._surroundings)
+        return sink
 
-    def observe(self, specs: Iterable[SinkSpec]) -> Mapping[SinkSpec, Secret | None]:
-        """What each sink holds, each file read once; a sink that cannot be read is left out."""
-        return dotenv.observe([spec for spec in specs if spec.kind == dotenv.KIND])
+    def observe(self, specs: Iterable[SinkSpec]) -> Held:
+        """What each sink holds, looked at side by side; one that cannot be read although it should be is left out."""
+        by_kind: defaultdict[str, list[SinkSpec]] = defaultdict(list)
+        for spec in dict.fromkeys(specs):
+            by_kind[spec.kind].append(spec)
+        held: dict[SinkSpec, Holding] = {}
+        for kind, alike in by_kind.items():
+            held |= self._observe(kind, alike)
+        return held
+
+    def _observe(self, kind: str, specs: list[SinkSpec]) -> Held:
+        if kind == EXEC:  # planning runs no command
+            return dict.fromkeys(specs, UNSEEN)
+        observe = getattr(self._kind(kind), "observe", None)
+        if observe is not None:
+            held: Held = observe(specs, self._surroundings)
+            return held
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
+            found = threads.map(self._look, specs)
+            return {spec: seen for spec, seen in zip(specs, found, strict=True) if seen is not None}
+
+    def _look(self, spec: SinkSpec) -> Holding | None:
+        try:
+            return self.open(spec).look()
+        except SinkUnavailable as error:
+            return Holding(occupied=None, why=error.message)
+        except SinkError:
+            return None
+
+    def _kind(self, name: str) -> Any:
+        if name not in self._kinds:
+            self._kinds[name] = _load(name)
+        return self._kinds[name]
+
+
+def schemas() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The part of the manifest's schema of each kind that is installed from elsewhere."""
+    for point in entry_points(group=GROUP):
+        if point.name not in BUILT_IN:
+            yield point.name, _loaded(point).SCHEMA
+
+
+def _load(name: str) -> Any:
+    if name in BUILT_IN:
+        return import_module(f"reconciler.edge.sinks.{name}")
+    for point in entry_points(group=GROUP, name=name):
+        return _loaded(point)
+    raise UsageError(f"no sink of kind {quoted(name)} is installed")
+
+
+def _loaded(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"the sink {quoted(point.name)} cannot be loaded from {point.value}: {error}",
+            hint="install it anew, or remove the package that brings it",
+        ) from error

@@ -1,7 +1,8 @@
 """The dotenv sink: one variable of a file of `NAME=value` lines.
 
 Every other line is kept byte for byte, line ends and quotes included. Of several lines with the name the last
-one counts, as for every reader of such files. `export` before the name stays. A value is quoted so that dotenv
+one counts, as for every reader of such files. `export` before the name stays. The note is a comment on the line
+before. A value is quoted so that dotenv
 libraries and shells read the same, as far as one form can serve both.
 """
 
@@ -17,12 +18,14 @@ from pathlib import Path
 from dotenv.parser import Binding, parse_stream
 
 from reconciler.core.desired import SinkSpec
+from reconciler.core.holding import EMPTY, Held, Holding, Note, holding, parse_note
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import files
+from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError
 
-KIND = "dotenv"
 _BOM = "\ufeff"
+_NOTE = "# reconciler: {} "
 _BARE = re.compile(r"[A-Za-z0-9_./+=:@%-]+")
 _LINE = re.compile(r"\A(?P<lead>\s*)(?P<export>(?:export\s+)?).*?(?P<end>\r?\n|\r|)\Z", re.DOTALL)
 
@@ -39,58 +42,59 @@ class DotenvSink:
         files.check_writable(self.path)
         files.read(self.path)
 
-    def read(self) -> Secret | None:
-        """The variable's value now."""
-        _, bindings = _cut(self.path)
-        values = [each.value for each in bindings if each.key == self.variable and each.value is not None]
-        return Secret(values[-1]) if values else None
+    def look(self) -> Holding:
+        """The variable's value now, and the note above it."""
+        return _holdings(self.path).get(self.variable, EMPTY)
 
-    def write(self, secret: Secret) -> None:
+    def write(self, secret: Secret, note: Note | None) -> None:
         """Set the variable, on its own line where it has none yet."""
         with files.locked(self.path):
-            files.replace(self.path, _with(self.path, self.variable, secret))
+            files.replace(self.path, _with(self.path, self.variable, secret, note))
 
     def remove(self) -> None:
-        """Take the variable's line away."""
+        """Take the variable's line away, and its note."""
         with files.locked(self.path):
             content = _without(self.path, self.variable)
             if content is not None:
                 files.replace(self.path, content)
 
 
-def open_sink(spec: SinkSpec) -> DotenvSink:
+def open_sink(spec: SinkSpec, _: Surroundings) -> DotenvSink:
     """The sink of a `dotenv:` entry."""
     return DotenvSink(path=Path(spec.option("path")), variable=spec.option("variable"))
 
 
-def observe(specs: Iterable[SinkSpec]) -> Mapping[SinkSpec, Secret | None]:
+def observe(specs: Iterable[SinkSpec], _: Surroundings) -> Held:
     """What the variables hold, each file read once; those of an unreadable file are left out."""
-    held: dict[SinkSpec, Secret | None] = {}
-    files_read: dict[str, Mapping[str, Secret] | None] = {}
+    held: dict[SinkSpec, Holding] = {}
+    files_read: dict[str, Mapping[str, Holding] | None] = {}
     for spec in specs:
         path = spec.option("path")
         if path not in files_read:
-            files_read[path] = _readable_values(Path(path))
-        values = files_read[path]
-        if values is not None:
-            held[spec] = values.get(spec.option("variable"))
+            files_read[path] = _readable(Path(path))
+        holdings = files_read[path]
+        if holdings is not None:
+            held[spec] = holdings.get(spec.option("variable"), EMPTY)
     return held
 
 
-def _readable_values(path: Path) -> Mapping[str, Secret] | None:
+def _readable(path: Path) -> Mapping[str, Holding] | None:
     try:
-        return _values(path)
+        return _holdings(path)
     except SinkError:
         return None
 
 
-def _values(path: Path) -> Mapping[str, Secret]:
-    _, bindings = _cut(path)
-    return {
-        binding.key: Secret(binding.value)
-        for binding in bindings
-        if binding.key is not None and binding.value is not None
-    }
+def _holdings(path: Path) -> Mapping[str, Holding]:
+    """What each variable of a file holds; its note is the comment on the line before."""
+    held: dict[str, Holding] = {}
+    before = ""
+    for binding in _cut(path)[1]:
+        if binding.key is not None and binding.value is not None:
+            note = parse_note(before) if _is_note(before, binding.key) else None
+            held[binding.key] = holding(Secret(binding.value), note)
+        before = binding.original.string
+    return held
 
 
 def _cut(path: Path) -> tuple[str, list[Binding]]:
@@ -118,23 +122,25 @@ def _parsed(text: str) -> tuple[Binding, ...]:
     return tuple(parse_stream(io.StringIO(text, newline="")))
 
 
-def _with(path: Path, variable: str, secret: Secret) -> Secret:
+def _with(path: Path, variable: str, secret: Secret, note: Note | None) -> Secret:
     """The file with the variable set; wrapped, for it is held by frames in which much may go wrong."""
     mark, bindings = _cut(path)
     lines = [binding.original.string for binding in bindings]
     at = _last(bindings, variable)
+    newline = "\r\n" if lines and lines[-1 if at is None else at].endswith("\r\n") else "\n"
+    comment = f"{_NOTE.format(variable)}{note}{newline}" if note else ""
     assignment = f"{variable}={_quoted(secret.reveal())}"  # not before _cut, which may raise through this frame
     if at is None:
-        newline = "\r\n" if lines and lines[-1].endswith("\r\n") else "\n"
         ended = not lines or lines[-1].endswith(("\n", "\r"))
-        lines.append(f"{'' if ended else newline}{assignment}{newline}")
+        lines.append(f"{'' if ended else newline}{comment}{assignment}{newline}")
     else:
-        lines[at] = _reassigned(lines[at], assignment)
+        lines[at] = f"{comment}{_reassigned(lines[at], assignment)}"
+        _drop_note(lines, at, variable)
     return Secret("".join((mark, *lines)))
 
 
 def _without(path: Path, variable: str) -> Secret | None:
-    """The file without the variable's line, None where it has none."""
+    """The file without the variable's line and its note, None where it has none."""
     mark, bindings = _cut(path)
     lines = [binding.original.string for binding in bindings]
     at = _last(bindings, variable)
@@ -142,7 +148,18 @@ def _without(path: Path, variable: str) -> Secret | None:
         return None
     blank = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
     lines[at] = blank[: max(blank.rfind("\n"), blank.rfind("\r")) + 1]
+    _drop_note(lines, at, variable)
     return Secret("".join((mark, *lines)))
+
+
+def _drop_note(lines: list[str], at: int, variable: str) -> None:
+    """Leave out the note before the variable's line, but not the blank lines before that."""
+    if at and _is_note(lines[at - 1], variable):
+        lines[at - 1] = lines[at - 1][: len(lines[at - 1]) - len(lines[at - 1].lstrip())]
+
+
+def _is_note(line: str, variable: str) -> bool:
+    return line.lstrip().startswith(_NOTE.format(variable))
 
 
 def _last(bindings: list[Binding], variable: str) -> int | None:

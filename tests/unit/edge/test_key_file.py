@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.holding import EMPTY
 from reconciler.core.secret import Secret
 from reconciler.edge.key_file import KeyFile
 from reconciler.errors import SinkError
@@ -18,7 +19,7 @@ def test_it_is_for_its_owner_alone_whatever_the_mask(tmp_path: Path, mask: int) 
     path = tmp_path / "key"
     before = os.umask(mask)
     try:
-        KeyFile(path).write(SECRET)
+        KeyFile(path).write(SECRET, None)
     finally:
         os.umask(before)
 
@@ -43,7 +44,7 @@ def test_it_takes_no_others_place(tmp_path: Path, kind: str) -> None:
     with pytest.raises(SinkError, match="exists already"):
         file.preflight()
     with pytest.raises(SinkError, match="File exists"):
-        file.write(SECRET)
+        file.write(SECRET, None)
     file.remove()
 
     assert os.path.lexists(path)
@@ -63,14 +64,14 @@ def test_a_folder_that_is_missing_is_named_and_not_made(tmp_path: Path) -> None:
 def test_what_can_be_no_key_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "key").write_text(content)
 
-    assert KeyFile(tmp_path / "key").read() is None
+    assert KeyFile(tmp_path / "key").look() == EMPTY
 
 
 def test_what_another_wrote_is_read_and_never_removed(tmp_path: Path) -> None:
-    KeyFile(tmp_path / "key").write(SECRET)
+    KeyFile(tmp_path / "key").write(SECRET, None)
     file = KeyFile(tmp_path / "key")
 
-    assert file.read() == SECRET
+    assert file.look().secret == SECRET
     file.remove()
 
     assert (tmp_path / "key").read_text() == "standard_5ec4e7\n"
@@ -85,10 +86,10 @@ def test_where_there_can_be_no_file_preflight_says_so(tmp_path: Path) -> None:
 
 def test_what_it_made_it_reads_and_removes(tmp_path: Path) -> None:
     file = KeyFile(tmp_path / "key")
-    assert file.read() is None
+    assert file.look().secret is None
 
-    file.write(SECRET)
-    assert file.read() == SECRET
+    file.write(SECRET, None)
+    assert file.look().secret == SECRET
     file.remove()
 
     assert list(tmp_path.iterdir()) == []
@@ -102,6 +103,6 @@ def test_a_disk_that_is_full_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(os, "fsync", full)
 
     with pytest.raises(SinkError, match="No space left"):
-        KeyFile(tmp_path / "key").write(SECRET)
+        KeyFile(tmp_path / "key").write(SECRET, None)
 
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,44 @@
+"""Which sinks are one place, where one delivery would overwrite another.
+
+A field of `SETTINGS` says how a value is kept, not where: two sinks are one place where all other fields are equal. A
+sink that writes a whole file is also one place with whatever else writes into that file. A command is no place: it may
+take any number of secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from reconciler.core.desired import SinkSpec
+
+EXEC = "exec"
+WHOLE_FILES = frozenset({"file", "age"})
+SETTINGS = frozenset({"recipients", "identity", "masked", "protected", "hidden", "visibility", "timeout", "kms_key"})
+
+_T = TypeVar("_T")
+
+
+class Places(Generic[_T]):
+    """The places that are taken, and by whom."""
+
+    def __init__(self) -> None:
+        self._taken: dict[Hashable, _T] = {}
+
+    def take(self, sink: SinkSpec, who: _T) -> _T | None:
+        """Take a sink's place; whoever has it already, None where it was free."""
+        if sink.kind == EXEC:
+            return None
+        path = dict(sink.options).get("path")
+        place: Hashable = ("file", path)
+        shared: Hashable = ("lines", path)
+        if sink.kind not in WHOLE_FILES:
+            place, shared = (sink.kind, _where(sink)), place
+            self._taken.setdefault(("lines", path), who)
+        other = self._taken.get(place, self._taken.get(shared))
+        self._taken.setdefault(place, who)
+        return other
+
+
+def _where(sink: SinkSpec) -> Hashable:
+    return tuple(option for option in sink.options if option[0] not in SETTINGS)
