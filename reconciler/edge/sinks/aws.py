@@ -14,9 +14,7 @@ def open_sink(spec: SinkSpec, surroundings: Surroundings) -> SecretSink | Parame
     region, kms_key = spec.option("region", ""), spec.option("kms_key", "")
 
     def client(service: str) -> Client:
-        return surroundings.shared(
-            ("aws", service, region), lambda: open_client(service, region, surroundings.variables)
-        )
+        return surroundings.shared(("aws", service, region), lambda: open_client(service, region, surroundings))
 
     parameter = spec.option("parameter", "")
     if parameter:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from reconciler.core.quoting import clean
 from reconciler.core.secret import Secret
+from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Client:
         self._client.close()
 
 
-def open_client(service: str, region: str, variables: Mapping[str, str]) -> Client:
+def open_client(service: str, region: str, surroundings: Surroundings) -> Client:
     """A client of `secretsmanager` or `ssm`; without a region in that of the variables or the profile. Raises
     SinkUnavailable.
     """
@@ -114,6 +115,9 @@ def open_client(service: str, region: str, variables: Mapping[str, str]) -> Clie
     except ImportError:
         raise SinkUnavailable("the aws sink needs boto3", hint="pip install 'appwrite-reconciler[aws]'") from None
     _silence(logging.getLogger("botocore"))
+    variables = surroundings.variables
+    surroundings.secret("AWS_SECRET_ACCESS_KEY")  # which boto3 reads by itself
+    surroundings.secret("AWS_SESSION_TOKEN")
     try:
         wanted = region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or None
         session = boto3.session.Session(region_name=wanted)

@@ -14,6 +14,7 @@ from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.aws_client import DENIED, Client
+from reconciler.edge.sinks.written import at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
 _ABSENT = "ParameterNotFound"
@@ -42,9 +43,14 @@ class ParameterSink:
             return EMPTY
         note = parse_note(described.get("Description", ""))
         if value is not None:
-            return Holding(occupied=True, secret=Secret(value["Value"]), note=note, written=value["LastModifiedDate"])
+            return Holding(
+                occupied=True,
+                secret=Secret(value["Value"]),
+                note=note,
+                written=at_the_latest(value["LastModifiedDate"]),
+            )
         if note is not None:
-            return Holding(occupied=True, note=note, written=described["LastModifiedDate"])
+            return Holding(occupied=True, note=note, written=at_the_latest(described["LastModifiedDate"]))
         raise SinkUnavailable(
             f"the credential may not read the parameter {quoted(self.parameter)}",
             hint="give its policy ssm:GetParameter on it, and kms:Decrypt on a KMS key of its own",

@@ -21,6 +21,7 @@ from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.aws_client import DENIED, FULL, Answer, Client
+from reconciler.edge.sinks.written import at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
 _ROUNDS = 5
@@ -71,14 +72,18 @@ class SecretSink:
         note = self._note(described)
         if version is not None:
             value = self._value(version)
-            return EMPTY if value is None else Holding(occupied=True, secret=value, note=note, written=version.created)
+            return (
+                EMPTY
+                if value is None
+                else Holding(occupied=True, secret=value, note=note, written=at_the_latest(version.created))
+            )
         if described is not None and not any(
             _CURRENT in each for each in described.get("VersionIdsToStages", {}).values()
         ):
             return EMPTY
         if described is None or note is None:
             raise self._unreadable(SinkUnavailable)
-        return Holding(occupied=True, note=note, written=described.get("LastChangedDate"))
+        return Holding(occupied=True, note=note, written=at_the_latest(described.get("LastChangedDate")))
 
     def write(self, secret: Secret, note: Note | None) -> None:
         """Set the text or the field, in a secret that is made where there is none; then the note."""

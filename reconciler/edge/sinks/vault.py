@@ -22,7 +22,8 @@ from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.core.times import parse_instant
 from reconciler.edge.sinks.surroundings import Surroundings
-from reconciler.edge.sinks.vault_server import Server, open_server, variable
+from reconciler.edge.sinks.vault_server import Server, open_server, settings
+from reconciler.edge.sinks.written import at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
 _ROUNDS = 10
@@ -212,13 +213,13 @@ class VaultSink:
 
 def open_sink(spec: SinkSpec, surroundings: Surroundings) -> VaultSink:
     """The sink of a `vault:` entry."""
-    variables = surroundings.variables
-    address = spec.option("address", "") or variable(variables, "ADDR")
-    namespace = spec.option("namespace", "") or variable(variables, "NAMESPACE")
+    given = settings(surroundings.variables)
+    address = spec.option("address", "") or given.address
+    namespace = spec.option("namespace", "") or given.namespace
     if not address:
         raise SinkUnavailable("VAULT_ADDR is not set", hint="set it to such as https://vault.example.com:8200")
     server = surroundings.shared(
-        ("vault", address, namespace), lambda: open_server(address.rstrip("/"), namespace, variables)
+        ("vault", address, namespace), lambda: open_server(address.rstrip("/"), namespace, given, surroundings)
     )
     return VaultSink(
         server=server,
@@ -258,7 +259,8 @@ def _version(data: Mapping[str, Any]) -> _Version:
 
 
 def _instant(metadata: Mapping[str, Any]) -> datetime | None:
+    """When a version was made, at the latest."""
     try:
-        return parse_instant(metadata["created_time"])
+        return at_the_latest(parse_instant(metadata["created_time"]))
     except (KeyError, TypeError, ValueError):
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from reconciler.core.addresses import presentable
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.http import Answer, Content, Service, open_client, show
+from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 
 _HEADERS = {"X-Vault-Request": "true"}
@@ -44,6 +45,7 @@ class Server:
     """A server that knows who asks; good for any thread, closed with the run."""
 
     service: Service
+    mask: Callable[[Secret], None]
     role: AppRole | None = None
     _ends: float = 0.0
     _lock: Lock = field(default_factory=Lock)
@@ -74,7 +76,9 @@ class Server:
             if self.role is None or time.monotonic() < self._ends:
                 return
             auth = self._login(self.role)
-            show(self.service.http, self.name, (_TOKEN, Secret(auth["client_token"])))
+            token = Secret(auth["client_token"])
+            self.mask(token)
+            show(self.service.http, self.name, (_TOKEN, token))
             lasts = float(auth["lease_duration"]) or float("inf")
             self._ends = time.monotonic() + lasts / 2
 
@@ -109,55 +113,81 @@ class Server:
                     http.post("/v1/auth/token/revoke-self", timeout=_FAREWELL)
 
 
-def open_server(address: str, namespace: str, variables: Mapping[str, str]) -> Server:
-    """The server at an address, with the credential that the variables name. Raises SinkUnavailable."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the variables say, empty where they say nothing."""
+
+    address: str
+    namespace: str
+    authority: str
+    role_id: str
+    approle: str
+    home: str
+    is_unverified: bool
+
+
+def settings(variables: Mapping[str, str]) -> Settings:
+    """The settings of the `vault` and `bao` commands."""
+    return Settings(
+        address=variables.get("BAO_ADDR") or variables.get("VAULT_ADDR") or "",
+        namespace=variables.get("BAO_NAMESPACE") or variables.get("VAULT_NAMESPACE") or "",
+        authority=variables.get("BAO_CACERT") or variables.get("VAULT_CACERT") or "",
+        role_id=variables.get("BAO_ROLE_ID") or variables.get("VAULT_ROLE_ID") or "",
+        approle=variables.get("BAO_APPROLE_MOUNT") or variables.get("VAULT_APPROLE_MOUNT") or "approle",
+        home=variables.get("HOME") or "",
+        is_unverified=(variables.get("BAO_SKIP_VERIFY") or variables.get("VAULT_SKIP_VERIFY")) in _TRUE,
+    )
+
+
+def open_server(address: str, namespace: str, given: Settings, surroundings: Surroundings) -> Server:
+    """The server at an address, with the credential that is there for it. Raises SinkUnavailable."""
     if not presentable(address).startswith(("https://", "http://")):
         raise SinkUnavailable(
             "VAULT_ADDR is not the address of a server", hint="write such as https://vault.example.com:8200"
         )
     name = f"the vault at {presentable(address)}"
-    if variable(variables, "SKIP_VERIFY") in _TRUE:
+    if given.is_unverified:
         raise SinkUnavailable(
             "VAULT_SKIP_VERIFY is set, and no secret goes to a server that need not prove itself",
             hint="name the authority that signed its certificate in VAULT_CACERT instead",
         )
-    token, source = _token(variables)
-    role = None if token else _role(variables)
-    if token is None and role is None:
+    credential, source = _credential(given, surroundings)
+    if credential is None:
         raise SinkUnavailable(
             f"there is no credential for {name}", hint="set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID"
         )
+    role = credential if isinstance(credential, AppRole) else None
     headers = _HEADERS | ({"X-Vault-Namespace": namespace} if namespace else {})
-    credential = (_TOKEN, token) if token else None
-    http = open_client(address, name, headers, credential, authority=variable(variables, "CACERT"))
+    shown = (_TOKEN, credential) if isinstance(credential, Secret) else None
+    http = open_client(address, name, headers, shown, authority=given.authority)
     hint = f"see whether {source} is still valid, and what its policies allow"
-    return Server(service=Service(name=name, hint=hint, http=http, explain=_explain, trust="VAULT_CACERT"), role=role)
+    service = Service(name=name, hint=hint, http=http, explain=_explain, trust="VAULT_CACERT")
+    return Server(service=service, mask=surroundings.mask, role=role)
 
 
-def variable(variables: Mapping[str, str], name: str) -> str:
-    """BAO_NAME, else VAULT_NAME; empty where neither is set."""
-    return variables.get(f"BAO_{name}") or variables.get(f"VAULT_{name}") or ""
+def _credential(given: Settings, surroundings: Surroundings) -> tuple[Secret | AppRole | None, str]:
+    """A token or what to get one with, None where there is neither, and where it was read."""
+    token = surroundings.secret("BAO_TOKEN", "VAULT_TOKEN")
+    if token is not None:
+        return token, "VAULT_TOKEN"
+    if given.role_id:
+        secret_id = surroundings.secret("BAO_SECRET_ID", "VAULT_SECRET_ID")
+        return AppRole(mount=given.approle, role_id=given.role_id, secret_id=secret_id), "the AppRole of VAULT_ROLE_ID"
+    kept = _kept(given.home)
+    if kept is not None:
+        surroundings.mask(kept)
+    return kept, "~/.vault-token"
 
 
-def _token(variables: Mapping[str, str]) -> tuple[Secret | None, str]:
-    """The token, None where there is none, and where it was read."""
-    given = variable(variables, "TOKEN")
-    if given:
-        return Secret(given), "VAULT_TOKEN"
-    if variable(variables, "ROLE_ID"):
-        return None, "the AppRole of VAULT_ROLE_ID"
-    with suppress(OSError, UnicodeDecodeError):
-        kept = Path(variables.get("HOME", ""), ".vault-token").read_text(encoding="ascii").strip()
-        return (Secret(kept) if kept else None), "~/.vault-token"
-    return None, ""
-
-
-def _role(variables: Mapping[str, str]) -> AppRole | None:
-    role_id, secret_id = variable(variables, "ROLE_ID"), variable(variables, "SECRET_ID")
-    mount = variable(variables, "APPROLE_MOUNT") or "approle"
-    return (
-        AppRole(mount=mount, role_id=role_id, secret_id=Secret(secret_id) if secret_id else None) if role_id else None
-    )
+def _kept(home: str) -> Secret | None:
+    """The token that `vault login` left."""
+    if not home:
+        return None
+    try:
+        token = Secret(Path(home, ".vault-token").read_text(encoding="ascii").strip())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return token if token != Secret("") else None
 
 
 def _explain(body: Any) -> str:

@@ -17,6 +17,8 @@ from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY, Note, fingerprint
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks
+from reconciler.edge.sinks.aws import open_sink
+from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 from reconciler.ports import SecretSink
 from tests.support.aws_server import REGION, Aws, an_aws, enforced
@@ -565,6 +567,17 @@ def test_a_profile_that_is_not_there_is_named(variables: Callable[..., None], na
 
     with pytest.raises(SinkUnavailable, match="nobody"):
         a_sink(secret=name)
+
+
+def test_the_secrets_among_the_variables_are_masked(name: str) -> None:
+    masked: list[Secret] = []
+    variables = {"AWS_REGION": REGION, "AWS_SECRET_ACCESS_KEY": "key", "AWS_SESSION_TOKEN": "token"}
+    surroundings = Surroundings(variables, masked.extend)
+
+    open_sink(spec(secret=name), surroundings)
+    surroundings.close()
+
+    assert masked == [Secret("key"), Secret("token")]
 
 
 def test_no_region_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:

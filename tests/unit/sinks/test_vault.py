@@ -5,7 +5,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -15,7 +15,8 @@ from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY, Note, fingerprint
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks
-from reconciler.edge.sinks.vault import VaultSink
+from reconciler.edge.sinks.surroundings import Surroundings
+from reconciler.edge.sinks.vault import VaultSink, open_sink
 from reconciler.errors import SinkError, SinkUnavailable
 from reconciler.ports import SecretSink
 from tests.support.http_service import Fault, Reply
@@ -103,6 +104,7 @@ def test_a_secret_that_is_not_there_is_made(vault: Vault, sink: SecretSink, path
     held = sink.look()
     assert (held.occupied, held.secret, held.note) == (True, SECRET, NOTE)
     assert held.written is not None
+    assert timedelta(minutes=4) < held.written - datetime.now(UTC) <= timedelta(minutes=5)
 
 
 def test_other_fields_and_other_notes_are_kept(vault: Vault, sink: SecretSink, path: str) -> None:
@@ -438,6 +440,29 @@ def test_a_login_that_is_refused_says_where_the_id_was_read(vault: Vault, role: 
 
     assert caught.value.hint.startswith("see VAULT_ROLE_ID, VAULT_SECRET_ID and VAULT_APPROLE_MOUNT")
     assert wrong not in "".join(traceback.format_exception(caught.value))
+
+
+def test_what_a_login_takes_and_brings_is_masked(vault: Vault, role: str, path: str) -> None:
+    masked: list[Secret] = []
+    given = secret_id(vault)
+    variables = {"VAULT_ADDR": vault.address, "VAULT_ROLE_ID": role, "VAULT_SECRET_ID": given}
+    surroundings = Surroundings(variables, masked.extend)
+
+    open_sink(spec(path), surroundings).look()
+    surroundings.close()
+
+    assert masked[0] == Secret(given)
+    assert [secret.reveal().startswith(("s.", "hvs.")) for secret in masked[1:]] == [True]
+
+
+@pytest.mark.parametrize("home", ["", "empty", "absent"])
+def test_a_home_without_a_token_is_none(vault: Vault, path: str, tmp_path: Path, home: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".vault-token").write_text("\n")
+    variables = {"VAULT_ADDR": vault.address, "HOME": str(tmp_path / home) if home else ""}
+
+    with pytest.raises(SinkUnavailable, match="there is no credential"):
+        sinks(**variables).open(spec(path))
 
 
 def test_the_token_that_the_command_left_is_used(vault: Vault, path: str, tmp_path: Path) -> None:
