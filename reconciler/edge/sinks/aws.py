@@ -1,0 +1,24 @@
+"""The aws sink: a secret of Secrets Manager, or a parameter of Systems Manager's Parameter Store."""
+
+from __future__ import annotations
+
+from reconciler.core.desired import SinkSpec
+from reconciler.edge.sinks.aws_client import Client, open_client
+from reconciler.edge.sinks.aws_parameters import ParameterSink
+from reconciler.edge.sinks.aws_secrets import SecretSink
+from reconciler.edge.sinks.surroundings import Surroundings
+
+
+def open_sink(spec: SinkSpec, surroundings: Surroundings) -> SecretSink | ParameterSink:
+    """The sink of an `aws:` entry."""
+    region, kms_key = spec.option("region", ""), spec.option("kms_key", "")
+
+    def client(service: str) -> Client:
+        return surroundings.shared(("aws", service, region), lambda: open_client(service, region, surroundings))
+
+    parameter = spec.option("parameter", "")
+    if parameter:
+        return ParameterSink(aws=client("ssm"), parameter=parameter, kms_key=kms_key)
+    return SecretSink(
+        aws=client("secretsmanager"), secret=spec.option("secret"), field=spec.option("field", ""), kms_key=kms_key
+    )

@@ -1,0 +1,256 @@
+"""A secret of Secrets Manager: the whole of its text, or one field where that is a JSON object.
+
+Secrets Manager has no check-and-set. After a field was written, the version before ours must be the one that was read:
+if somebody wrote another one in between, what they changed is put into ours, and that is written. Who writes blindly
+over us is found by reading back, and by the next plan.
+
+The note is a tag, `reconciler` or `reconciler/FIELD`: it takes no right but secretsmanager:TagResource, and tags of
+others stay. Without that right there is none. A secret that this sink made says so in its description; only such a one
+is ever deleted, and only while its one version is ours.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.holding import EMPTY, Holding, Note, parse_note
+from reconciler.core.quoting import quoted
+from reconciler.core.secret import Secret
+from reconciler.edge.sinks.aws_client import DENIED, FULL, Answer, Client
+from reconciler.edge.sinks.written import at_the_latest
+from reconciler.errors import SinkError, SinkUnavailable
+
+_ROUNDS = 5
+_ABSENT = "ResourceNotFoundException"
+_EXISTS = "ResourceExistsException"
+_IN_THE_WAY = "InvalidRequestException"
+_INVALID = "InvalidParameterException"
+_MINE = "An Appwrite API key, delivered by reconciler"
+_CURRENT, _PREVIOUS = "AWSCURRENT", "AWSPREVIOUS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Version:
+    """A version of the secret; without an id where there is none."""
+
+    id: str = ""
+    text: Secret | None = None
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretSink:
+    """One secret or one field of it; the `SecretSink` port. `field` and `kms_key` are empty where there is none."""
+
+    aws: Client
+    secret: str
+    field: str
+    kms_key: str
+
+    def preflight(self) -> None:
+        """Raise SinkError where the secret cannot be asked for, is about to be deleted, holds something else, or may
+        not be written. Whether one that is not there may be made, AWS tells nobody in advance.
+        """
+        self._described()
+        version = self._version(_CURRENT)
+        if version is None and self.field:
+            raise self._unreadable(SinkError)
+        if version is not None and version.text is not None:
+            self._value(version)
+            # A version that is put again as it is changes nothing, and who may not put any is told so.
+            known = frozenset({_EXISTS, _IN_THE_WAY, _INVALID})
+            self._call("put_secret_value", known, SecretString=version.text, ClientRequestToken=version.id)
+
+    def look(self) -> Holding:
+        """The text or the field, and the note; the note alone where only that may be read."""
+        described = self._described()
+        version = self._version(_CURRENT)
+        note = self._note(described)
+        if version is not None:
+            value = self._value(version)
+            return (
+                EMPTY
+                if value is None
+                else Holding(occupied=True, secret=value, note=note, written=at_the_latest(version.created))
+            )
+        if described is not None and not any(
+            _CURRENT in each for each in described.get("VersionIdsToStages", {}).values()
+        ):
+            return EMPTY
+        if described is None or note is None:
+            raise self._unreadable(SinkUnavailable)
+        return Holding(occupied=True, note=note, written=at_the_latest(described.get("LastChangedDate")))
+
+    def write(self, secret: Secret, note: Note | None) -> None:
+        """Set the text or the field, in a secret that is made where there is none; then the note."""
+        with self.aws.turn(self.secret):
+            if self.field:
+                self._set_field(secret)
+            else:
+                self._put(secret)
+            self._keep(note)
+
+    def remove(self) -> None:
+        """Take the field away; delete the secret where it held nothing else and this sink made it."""
+        with self.aws.turn(self.secret):
+            if self.field:
+                self._set_field(None)
+                self._keep(None)
+            else:
+                self._delete()
+
+    def _set_field(self, secret: Secret | None) -> None:
+        """Write the field, None for no field, and again with what somebody else wrote in between."""
+        last = theirs = self._before_writing()
+        if self._value(last) == secret:
+            return
+        ours = _with(last, self.field, secret)
+        for _ in range(_ROUNDS):
+            known = {last.id, theirs.id}
+            written = self._put(ours)
+            before = self._version(_PREVIOUS)
+            if before is None or before.id in known or not _is_later(before, theirs):
+                return
+            theirs, merged = before, _merged(last, before, ours)
+            last = _Version(id=written, text=ours, created=before.created)
+            ours = _with(_Version(text=merged), self.field, secret)
+        raise SinkUnavailable(
+            f"others keep writing the secret {quoted(self.secret)}", hint="try again when they have done"
+        )
+
+    def _before_writing(self) -> _Version:
+        try:
+            version = self._version(_CURRENT)
+        except SinkUnavailable as error:  # and nothing has been written
+            raise SinkError(error.message, hint=error.hint) from error
+        if version is None:
+            raise self._unreadable(SinkError)
+        return version
+
+    def _put(self, text: Secret) -> str:
+        """Make this the current version, in a secret that is made where there is none; the version's id."""
+        answer = self._call("put_secret_value", frozenset({_ABSENT}), SecretString=text)
+        if answer.code == _ABSENT:
+            encrypted = {"KmsKeyId": self.kms_key} if self.kms_key else {}
+            known = frozenset({_EXISTS})
+            answer = self.aws.call(
+                "create_secret", known=known, Name=self.secret, SecretString=text, Description=_MINE, **encrypted
+            )
+        if answer.code == _EXISTS:  # by now
+            answer = self._call("put_secret_value", SecretString=text)
+        return str(answer.body["VersionId"])
+
+    def _delete(self) -> None:
+        described = self._described()
+        if described is not None and not described:
+            return
+        mine = described is not None and described.get("Description") == _MINE
+        if described is None or not mine or len(described.get("VersionIdsToStages", {})) != 1:
+            raise SinkError(
+                f"the secret {quoted(self.secret)} cannot be emptied: a value stays until another one comes",
+                hint="put another value there, or delete it",
+            )
+        self._call("delete_secret", frozenset({_ABSENT}), ForceDeleteWithoutRecovery=True)
+
+    def _described(self) -> Mapping[str, Any] | None:
+        """What is told of the secret, empty where there is none, None where that may not be known."""
+        answer = self.aws.read("describe_secret", known=frozenset({_ABSENT, DENIED}), SecretId=self.secret)
+        if answer.code:
+            return None if answer.code == DENIED else {}
+        if "DeletedDate" in answer.body:
+            raise self._going()
+        return answer.body
+
+    def _version(self, stage: str) -> _Version | None:
+        """A version with its text, None where that may not be read."""
+        known = frozenset({_ABSENT, DENIED, _IN_THE_WAY})
+        answer = self.aws.read("get_secret_value", known=known, SecretId=self.secret, VersionStage=stage)
+        if answer.code == _IN_THE_WAY:
+            raise self._going()
+        if answer.code:
+            return None if answer.code == DENIED else _Version()
+        if "SecretString" not in answer.body:
+            raise SinkError(f"the secret {quoted(self.secret)} holds bytes, not text", hint="name another secret")
+        text = Secret(answer.body["SecretString"])
+        return _Version(id=answer.body["VersionId"], text=text, created=answer.body["CreatedDate"])
+
+    def _value(self, version: _Version) -> Secret | None:
+        """The text or the field, None where there is none."""
+        if not self.field:
+            return version.text
+        match _fields(version).get(self.field):
+            case None:
+                return None
+            case str(text):
+                return Secret(text)
+            case _:
+                raise SinkError(
+                    f"the field {quoted(self.field)} holds something that is no text", hint="name another field"
+                )
+
+    def _note(self, described: Mapping[str, Any] | None) -> Note | None:
+        tags = {tag["Key"]: tag["Value"] for tag in (described or {}).get("Tags", ())}
+        return parse_note(tags.get(self._tag, ""))
+
+    def _keep(self, note: Note | None) -> None:
+        """Keep a note beside the secret, where there is room for it and the policy allows it."""
+        known = frozenset({_ABSENT, DENIED, FULL, _IN_THE_WAY, _INVALID})
+        if note is None:
+            self._call("untag_resource", known, TagKeys=[self._tag])
+        else:
+            self._call("tag_resource", known, Tags=[{"Key": self._tag, "Value": str(note)}])
+
+    @property
+    def _tag(self) -> str:
+        return f"reconciler/{self.field}" if self.field else "reconciler"
+
+    def _call(self, operation: str, known: frozenset[str] = frozenset(), **arguments: Any) -> Answer:
+        return self.aws.call(operation, known=known, SecretId=self.secret, **arguments)
+
+    def _going(self) -> SinkError:
+        return SinkError(
+            f"the secret {quoted(self.secret)} is scheduled for deletion",
+            hint=f"take that back: aws secretsmanager restore-secret --secret-id {self.secret}",
+        )
+
+    def _unreadable(self, kind: type[SinkError]) -> SinkError:
+        why = ", so its other fields could not be kept" if self.field and kind is SinkError else ""
+        return kind(
+            f"the credential may not read the secret {quoted(self.secret)}{why}",
+            hint="give its policy secretsmanager:GetSecretValue on it, and kms:Decrypt on a KMS key of its own",
+        )
+
+
+def _fields(version: _Version) -> dict[str, Any]:
+    if version.text is None:
+        return {}
+    try:
+        fields = json.loads(version.text.reveal())
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise SinkError("the secret is no JSON object, so it has no fields", hint="leave out `field`, or name another")
+    return fields
+
+
+def _with(version: _Version, name: str, secret: Secret | None) -> Secret:
+    """The text of a version with that field, or without it."""
+    fields = {key: value for key, value in _fields(version).items() if key != name or secret is not None}
+    return Secret(json.dumps(fields | ({} if secret is None else {name: secret.reveal()}), ensure_ascii=False))
+
+
+def _merged(before: _Version, theirs: _Version, ours: Secret) -> Secret:
+    """Our text with what they changed, who had read the version before, or an older one."""
+    old, new = _fields(before), _fields(theirs)
+    kept = {name: value for name, value in json.loads(ours.reveal()).items() if name in new or name not in old}
+    changed = {name: value for name, value in new.items() if name not in old or old[name] != value}
+    return Secret(json.dumps(kept | changed))
+
+
+def _is_later(version: _Version, than: _Version) -> bool:
+    """Whether a version is no older: reading may lag behind writing for a moment, and shows what was long ago."""
+    return than.created is None or (version.created is not None and version.created >= than.created)
