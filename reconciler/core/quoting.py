@@ -10,8 +10,11 @@ from reconciler.core.secret import REDACTED
 _MAX = 60
 _SECRET = re.compile(
     r"(standard|organization|account|ephemeral|dynamic)_[A-Za-z0-9._-]{12,}|[0-9a-f]{64,}|eyJ[A-Za-z0-9_.+/=-]{16,}"
+    r"|AGE-SECRET-KEY-[0-9A-Z-]{16,}"
 )
-"""What Appwrite's credentials look like: a kind and a long rest, the bare hexadecimal of old keys, or a session."""
+"""What Appwrite's credentials look like: a kind and a long rest, the bare hexadecimal of old keys, or a session. And
+an identity of age.
+"""
 
 
 def quoted(value: object) -> str:
