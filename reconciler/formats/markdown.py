@@ -23,6 +23,7 @@ from reconciler.formats.words import (
     fields,
     is_left,
     lost,
+    opening,
     outcome_summary,
     plan_summary,
     titles,
@@ -185,7 +186,7 @@ def _field(field: Field) -> str:
 
 
 def _result(result: Result) -> str:
-    rest = "; ".join(part for part in (result.message, result.hint) if part)
+    rest = "; ".join(part for part in (result.message, opening(result), result.hint) if part)
     told = f": {_code(rest)}" if rest else ""
     return f"- **{result.status}** {action(result.change)} {_code(result.change.address)}{told}"
 

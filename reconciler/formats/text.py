@@ -23,6 +23,7 @@ from reconciler.formats.words import (
     fields,
     is_left,
     lost,
+    opening,
     outcome_summary,
     place,
     plan_summary,
@@ -190,6 +191,8 @@ def _result(result: Result, screen: Screen, *, hint: str) -> Iterator[str]:
     yield screen.paint(head, word) + screen.beside(head, end) + screen.paint(end, result.status)
     if result.message:
         yield screen.wrap(clean(result.message), first="    ")
+    if result.escrow:
+        yield screen.wrap(clean(opening(result)), first="    ")
     if hint:
         yield screen.paint(screen.wrap(clean(hint), first="    hint: "), "dim")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from typing import assert_never
@@ -9,7 +10,7 @@ from typing import assert_never
 from reconciler.core.delivery import at
 from reconciler.core.desired import After
 from reconciler.core.diff import MembersChange, ValueChange, diff, show_expire
-from reconciler.core.outcome import Outcome, Status
+from reconciler.core.outcome import Outcome, Result, Status
 from reconciler.core.plan import (
     Create,
     Delete,
@@ -158,6 +159,11 @@ def outcome_counts(outcome: Outcome) -> dict[Status, int]:
     """How many changes ended in each way."""
     counted = Counter(result.status for environment in outcome.environments for result in environment.results)
     return {status: counted[status] for status in Status}
+
+
+def opening(result: Result) -> str:
+    """How to open the secret that an escrow keeps; empty where it keeps none."""
+    return f"its secret is kept, encrypted: age -d -i IDENTITY {shlex.quote(result.escrow)}" if result.escrow else ""
 
 
 def outcome_summary(outcome: Outcome) -> str:
