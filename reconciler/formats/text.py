@@ -192,7 +192,8 @@ def _result(result: Result, screen: Screen, *, hint: str) -> Iterator[str]:
     if result.message:
         yield screen.wrap(clean(result.message), first="    ")
     if result.escrow:
-        yield screen.wrap(clean(opening(result)), first="    ")
+        yield screen.wrap("its secret is kept, encrypted:", first="    ")
+        yield f"      {clean(opening(result))}"  # whole, so that it can be copied
     if hint:
         yield screen.paint(screen.wrap(clean(hint), first="    hint: "), "dim")
 

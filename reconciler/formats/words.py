@@ -164,8 +164,8 @@ def outcome_counts(outcome: Outcome) -> dict[Status, int]:
 
 
 def opening(result: Result) -> str:
-    """How to open the secret that an escrow keeps; empty where it keeps none."""
-    return f"its secret is kept, encrypted: age -d -i IDENTITY {shlex.quote(result.escrow)}" if result.escrow else ""
+    """The command that opens the secret which an escrow keeps."""
+    return f"age -d -i IDENTITY {shlex.quote(result.escrow)}"
 
 
 def outcome_summary(outcome: Outcome) -> str:

@@ -98,13 +98,6 @@ def every_kind() -> SavedPlan:
     environments = (
         screens.everything(), pruned(), reported(), screens.denied()[1], screens.sinks()[1], screens.destroyed(),
     )  # fmt: skip
-        screens.everything(),
-        pruned(),
-        reported(),
-        screens.denied()[1],
-        screens.sinks()[1],
-        screens.destroyed(),
-    )
     named = (replace(plan, environment=f"{plan.environment}-{number}") for number, plan in enumerate(environments))
     return saved(Plan(environments=tuple(named)), screens.refusals())
 

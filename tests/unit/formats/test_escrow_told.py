@@ -36,7 +36,8 @@ def test_as_text() -> None:
     assert outcome_text(report(FILE), width=120).startswith(
         "+ staging/ci  create: undelivered\n"
         "    no room\n"
-        f"    its secret is kept, encrypted: age -d -i IDENTITY {FILE}\n"
+        "    its secret is kept, encrypted:\n"
+        f"      age -d -i IDENTITY {FILE}\n"
         "    hint: run apply again\n"
     )
 
