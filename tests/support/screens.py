@@ -199,7 +199,7 @@ def outcome() -> Outcome:
         (
             Status.APPLIED,
             "its secret was delivered nowhere",
-            "copy it from the Appwrite Console, or declare deliver before the key is made",
+            "`reconciler reveal ADDRESS` prints it",
         ),
         (
             Status.FAILED,
