@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from reconciler.core.desired import SinkSpec
 from reconciler.core.ephemeral import EphemeralKey
@@ -102,6 +102,15 @@ class SecretSink(Protocol):
         ...
 
 
+@runtime_checkable
+class Undoing(Protocol):
+    """What a `SecretSink` may be besides, where it can put back what it does not show."""
+
+    def undo(self) -> None:
+        """Put back what this object's last `write` replaced, unless somebody else wrote there since."""
+        ...
+
+
 class Sinks(Protocol):
     """Every sink that this installation knows, by kind."""
 
@@ -113,6 +122,22 @@ class Sinks(Protocol):
         """What each sink holds, looked at side by side; a sink that cannot be read although it should be is left out.
         Runs no command.
         """
+        ...
+
+
+class Escrow(Protocol):
+    """Where secrets of one environment are kept that did not arrive, encrypted. Methods block and raise SinkError."""
+
+    def preflight(self) -> None:
+        """Prove that `keep` can work, before any key is minted; leaves no trace."""
+        ...
+
+    def keep(self, key_id: str, secret: Secret) -> str:
+        """Keep the secret of a key; returns where, as it is shown to people."""
+        ...
+
+    def discard(self, key_id: str) -> None:
+        """Let go of the secret of a key; that there is none is success."""
         ...
 
 

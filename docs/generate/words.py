@@ -44,8 +44,8 @@ def kind(root: Node, node: Node, link: Link) -> str:
         return either(map(code, whole["enum"]))
     if shown := link(node):
         return shown
-    if "oneOf" in whole and "type" not in whole:
-        return either(kind(root, each, link) for each in whole["oneOf"])
+    if "type" not in whole and (several := whole.get("oneOf") or whole.get("anyOf")):
+        return either(kind(root, each, link) for each in several)
     types = whole["type"] if isinstance(whole["type"], list) else [whole["type"]]
     return either(_one(root, whole, each, link) for each in types)
 

@@ -24,10 +24,10 @@ from reconciler.api.plan_files import check_plan_file, read_plan, reread_manifes
 from reconciler.api.reading import Validation, read_manifest, read_manifests, validate
 from reconciler.api.wiring import wired
 from reconciler.app import ephemeral, planning, revealing
-from reconciler.app.apply import EnvironmentApply, Progress, preflight
+from reconciler.app.apply import EnvironmentApply, Progress, preflight, preflight_escrows
 from reconciler.app.bootstrap import Bootstrap
 from reconciler.app.delivery import Delivery
-from reconciler.app.planning import Planned, Site
+from reconciler.app.planning import Planned, PlannedEnvironment, Site
 from reconciler.app.resuming import resume, with_done
 from reconciler.app.revealing import Revealed
 from reconciler.core.checkup import Checkup
@@ -44,6 +44,7 @@ from reconciler.core.parallelism import PARALLELISM
 from reconciler.core.saved import SavedPlan
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock
+from reconciler.edge.escrow import AgeEscrow
 from reconciler.edge.journal import RunJournal
 from reconciler.edge.key_file import KeyFile
 from reconciler.edge.resources import schema, shipped_catalogue
@@ -133,7 +134,13 @@ class Reconciler:
         is changed. What fails later is told by the outcome.
         """
         refuse(planned)
-        raise_together(await preflight(planned.plan, self.sinks))
+        escrows = [_escrow(each) for each in planned.environments]
+        raise_together(
+            (
+                *await preflight(planned.plan, self.sinks),
+                *await preflight_escrows(zip(planned.plan.environments, escrows, strict=True)),
+            )
+        )
         with ExitStack() as stack:
             folders = dict.fromkeys(site.folder for site in self.sites)
             journals = {folder: stack.enter_context(RunJournal(Path(folder) / FOLDER)) for folder in folders}
@@ -152,8 +159,9 @@ class Reconciler:
                     parallelism=self.parallelism,
                     stop=self.stop,
                     progress=progress,
+                    escrow=escrow,
                 ).run()
-                for each in planned.environments
+                for each, escrow in zip(planned.environments, escrows, strict=True)
             ]
             outcome = Outcome(environments=tuple(await asyncio.gather(*runs)))
             for journal in journals.values():
@@ -168,6 +176,14 @@ class Reconciler:
                 f"this is for one environment, and {len(self.sites)} are connected", hint="name one environment"
             )
         return self.sites[0]
+
+
+def _escrow(planned: PlannedEnvironment) -> AgeEscrow | None:
+    recipient = planned.desired.escrow
+    if not recipient:
+        return None
+    environment = planned.desired.realm.environment
+    return AgeEscrow(folder=Path(planned.site.folder), environment=environment, recipient=recipient)
 
 
 def refuse(planned: Planned) -> None:

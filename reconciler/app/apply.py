@@ -9,8 +9,8 @@ finished.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from reconciler.app.delivery import Delivery
@@ -23,7 +23,7 @@ from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPla
 from reconciler.core.risks import show_sink
 from reconciler.core.stages import stages
 from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, Rejected, ServerError, SinkError
-from reconciler.ports import Sinks
+from reconciler.ports import Escrow, Sinks
 
 _STALE_CACHE_PAUSE = 1.0
 _FEW = 3
@@ -44,6 +44,7 @@ class EnvironmentApply:
     parallelism: int
     stop: asyncio.Event
     progress: Progress
+    escrow: Escrow | None = None
     _live: dict[str, LiveKey] = field(init=False)
     _results: dict[str, Result] = field(init=False, default_factory=dict)
     _warnings: list[str] = field(init=False, default_factory=list)
@@ -99,12 +100,13 @@ class EnvironmentApply:
             self._wrote = True
         except Stopped as stopped:
             self._wrote = True
-            return Result(change=change, status=stopped.status, message=stopped.message, hint=stopped.hint)
+            return await self._stopped(change, stopped)
         except ReconcilerError as error:
             self._wrote |= not isinstance(error, CredentialError | Rejected)  # those changed nothing
             self._count_failure(error)
             return Result(change=change, status=Status.FAILED, message=error.message, hint=error.hint)
         self._failures_in_a_row = 0
+        await self._discard(change)
         undelivered = isinstance(change, Create) and not change.sinks
         return Result(
             change=change,
@@ -112,6 +114,28 @@ class EnvironmentApply:
             message=_NO_SINK if undelivered else "",
             hint=(_LOST_HINT if self.live.hides_secrets else _SHOWN_HINT) if undelivered else "",
         )
+
+    async def _stopped(self, change: Change, stopped: Stopped) -> Result:
+        """What the report says of a change that was not applied; a secret that nobody shows again goes into escrow."""
+        result = Result(change=change, status=stopped.status, message=stopped.message, hint=stopped.hint)
+        key = stopped.left
+        if self.escrow is None or key is None or key.secret is None:
+            return result
+        try:
+            return replace(result, escrow=await asyncio.to_thread(self.escrow.keep, key.id, key.secret))
+        except SinkError as error:
+            return replace(
+                result, message=f"{stopped.message}; its secret could not be put into escrow: {error.message}"
+            )
+
+    async def _discard(self, change: Change) -> None:
+        """A secret that has arrived, or that opens nothing any more, needs no escrow."""
+        if self.escrow is None or not isinstance(change, Create | Deliver | Delete):
+            return
+        try:
+            await asyncio.to_thread(self.escrow.discard, change.key_id)
+        except SinkError as error:
+            self._warnings.append(f"the escrow of {change.key_id} is not needed any more: {error.message}")
 
     def _count_failure(self, error: ReconcilerError) -> None:
         self._failures_in_a_row += isinstance(error, ServerError) and not isinstance(error, Rejected)
@@ -168,6 +192,19 @@ class EnvironmentApply:
                 )
         except ReconcilerError as error:
             self._warnings.append(f"the server's cache could not be refreshed: {error.message}")
+
+
+async def preflight_escrows(environments: Iterable[tuple[EnvironmentPlan, Escrow | None]]) -> tuple[SinkError, ...]:
+    """Try every escrow that may be needed, before any key is minted. Returns what would fail."""
+    found: list[SinkError] = []
+    for plan, escrow in environments:
+        if escrow is None or not any(isinstance(change, Create) and change.sinks for change in plan.changes):
+            continue
+        try:
+            await asyncio.to_thread(escrow.preflight)
+        except SinkError as error:
+            found.append(SinkError(f"{plan.environment}: escrow: {error.message}", hint=error.hint))
+    return tuple(found)
 
 
 async def preflight(plan: Plan, sinks: Sinks) -> tuple[ReconcilerError, ...]:

@@ -31,7 +31,7 @@ from reconciler.core.risks import show_sink
 from reconciler.core.secret import Secret
 from reconciler.core.times import show_instant
 from reconciler.errors import CredentialError, ReconcilerError, Rejected, ServerError, SinkError, SinkUnavailable
-from reconciler.ports import Clock, Journal, KeyStore, SecretSink, Sinks
+from reconciler.ports import Clock, Journal, KeyStore, SecretSink, Sinks, Undoing
 
 _OTHER_FIELDS = "another run made this key with other fields"
 
@@ -169,23 +169,24 @@ class Delivery:
     async def _undo(self, commit: Commit, why: Stopped) -> LiveKey:
         """Undo what nobody uses yet and raise why, or find that the commit was applied after all."""
         key = commit.key
+        left_alive = why.leaving(key) if commit.minted else why  # else the server has shown its secret, and will again
         try:
             live = await self.store.get(key.id)
         except ReconcilerError as error:
-            raise why.adding(_fate(key)) from error
+            raise left_alive.adding(_fate(key)) from error
         if live is not None and not (is_on_probation(live) and live.expire == key.expire):
             if commit.tried and live.state == commit.final:
                 return live
-            raise why.adding("another run has written this key since, so nothing was undone")
+            raise left_alive.adding("another run has written this key since, so nothing was undone")
         left = [text for each in reversed(commit.written) for text in await self._restored(each, key)]
         used = any(each.there for each in commit.written)
         if live is not None and (left or used or not commit.minted):
-            raise why.adding(*left, _fate(key))
+            raise left_alive.adding(*left, _fate(key))
         if live is not None:
             try:
                 await self.store.delete(key.id)
             except ReconcilerError as error:
-                raise why.adding(f"the new key could not be deleted: {error.message}", _fate(key)) from error
+                raise left_alive.adding(f"the new key could not be deleted: {error.message}", _fate(key)) from error
         raise why
 
     async def _restored(self, written: Written, key: LiveKey) -> tuple[str, ...]:
@@ -230,6 +231,8 @@ def _restore(each: Written, secret: Secret | None) -> None:
         return
     if before.occupied is False:
         each.sink.remove()
+    elif isinstance(each.sink, Undoing):
+        each.sink.undo()
     elif before.secret is not None:
         each.sink.write(before.secret, before.note)
     else:

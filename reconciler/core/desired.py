@@ -164,7 +164,8 @@ class Desired:
     `names` gives the name in the manifest for each slug, present or former, that is declared here. `former` is the
     realm under the name that the environment had before a rename. `absent` are ids of keys to delete,
     each written `absent_at` its place, `ignore` globs over ids of keys that are hidden, `protect` globs over names of
-    keys. The plan is only about what the `selection` admits.
+    keys. The plan is only about what the `selection` admits. `escrow` is the recipient for whom secrets are kept that
+    do not arrive, empty for none.
     """
 
     realm: Realm
@@ -180,6 +181,7 @@ class Desired:
     ignore: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
     selection: Selection = EVERYTHING
+    escrow: str = ""
     warnings: tuple[str, ...] = ()
 
     def address(self, slug: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from reconciler.core import recipients
 from reconciler.core.document import Document, Path, mapping
 from reconciler.core.expiry import LONGEST, parse_expiry
 from reconciler.core.quoting import quoted
@@ -26,6 +27,15 @@ def check_environments(document: Document, broken: Collection[Path]) -> Iterator
         yield from _check_credential(document, (*path, "credential", "expires"), fields, broken)
         if "prune_grace" in fields and not {(*path, "prune"), (*path, "prune_grace")} & set(broken):
             yield from _check_grace(document, (*path, "prune_grace"), fields)
+        if isinstance(fields.get("escrow"), str) and (*path, "escrow") not in broken:
+            yield from _check_escrow(document, (*path, "escrow"), fields["escrow"])
+
+
+def _check_escrow(document: Document, path: Path, escrow: str) -> Iterator[Problem]:
+    if complaint := recipients.complaint(escrow.removeprefix("age:")):
+        yield Problem(
+            position=document.value_position(path), message=f"{describe(path)} {complaint[0]}", hint=complaint[1]
+        )
 
 
 def _check_grace(document: Document, path: Path, fields: dict[str, Any]) -> Iterator[Problem]:

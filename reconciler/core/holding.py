@@ -64,14 +64,16 @@ class Holding:
     """What can be seen of a sink.
 
     `occupied` tells whether a value is there, None where nobody can see that. `secret` is None where there is no value
-    or the sink shows none, `written` when the value was last written, where the sink tells. `why` says what kept a
-    sink from being looked at that usually can be.
+    or the sink shows none, `written` when the value was last written, where the sink tells. `outdated` says that it
+    must be written anew whatever it holds, as where it is encrypted for others than it should be. `why` says what kept
+    a sink from being looked at that usually can be.
     """
 
     occupied: bool | None
     secret: Secret | None = None
     note: Note | None = None
     written: datetime | None = None
+    outdated: bool = False
     why: str = ""
 
 
@@ -103,6 +105,14 @@ def match(held: Holding, key: LiveKey) -> Match:
     """Whether a sink holds the secret of a live key, by the best that can be seen: the secret itself, its fingerprint,
     the id beside it, the time at which it was written.
     """
+    found = _match(held, key)
+    if not held.outdated or found is Match.LACKS:
+        return found
+    # A server that hides the secret lets nobody write it anew, and a key that works is not made again for that.
+    return Match.LACKS if key.secret is not None else Match.UNKNOWN
+
+
+def _match(held: Holding, key: LiveKey) -> Match:
     if held.occupied is None:
         return Match.UNKNOWN
     if not held.occupied:
@@ -124,6 +134,8 @@ def _known(same: bool) -> Match:
 
 def is_same(held: Holding, secret: Secret, note: Note) -> bool:
     """Whether a sink is known to hold this very secret, so that it need not be written again."""
+    if held.outdated:
+        return False
     if held.secret is not None:
         return held.secret == secret
     return held.note is not None and held.note == note

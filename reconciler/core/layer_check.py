@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from unicodedata import category
 
-from reconciler.core import probation, retiring
+from reconciler.core import probation, recipients, retiring
 from reconciler.core.document import Document, Path
 from reconciler.core.expiry import parse_expiry
 from reconciler.core.quoting import one_of, quoted
@@ -125,6 +125,15 @@ class LayerCheck:
                         message=f"{describe(place)}: {quoted(f'{{{unknown}}}')} is no placeholder",
                         hint=did_you_mean(unknown, PLACEHOLDERS) or f"there are {one_of(PLACEHOLDERS)}",
                     )
+                if (kind, option) == ("age", "recipients"):
+                    yield from self._recipients(place, _texts(value))
+
+    def _recipients(self, path: Path, written: list[str]) -> Iterator[Problem]:
+        for index, recipient in enumerate(written):
+            if complaint := recipients.complaint(recipient):
+                place = (*path, index)
+                message = f"{describe(place)} {complaint[0]}"
+                yield Problem(position=self.document.value_position(place), message=message, hint=complaint[1])
 
 
 def _texts(value: Any) -> list[str]:

@@ -47,6 +47,7 @@ class Environment:
     protect: tuple[str, ...]
     extra_scopes: frozenset[str]
     renamed_from: str | None
+    escrow: str
     keys: tuple[DeclaredKey, ...]
     position: Position
 
@@ -151,6 +152,7 @@ def _environment(fields: Mapping[str, Any], keys: tuple[DeclaredKey, ...], posit
         protect=tuple(fields.get("protect", ())),
         extra_scopes=frozenset(fields.get("extra_scopes", ())),
         renamed_from=fields.get("renamed_from"),
+        escrow=fields.get("escrow", "").removeprefix("age:"),
         keys=keys,
         position=position,
     )

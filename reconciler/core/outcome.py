@@ -24,12 +24,16 @@ DONE = frozenset({Status.APPLIED, Status.ALREADY_SO})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One change and how it ended: `message` says why, or what is left to do; `hint` who must do it."""
+    """One change and how it ended: `message` says why, or what is left to do; `hint` who must do it.
+
+    `escrow` is the file that keeps the secret of a key that lives on without it; empty where there is none.
+    """
 
     change: Change
     status: Status
     message: str = ""
     hint: str = ""
+    escrow: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,9 @@ from reconciler.core.document import Document
 FOLDER = ".reconciler"
 """Beside the manifest: the built-in emulator's database and the journal of unfinished runs. Both may be deleted."""
 
+ESCROW = "escrow"
+"""Beside the manifest too, and not to be deleted: secrets that did not arrive, encrypted."""
+
 
 class OwnFiles:
     """The places of one manifest that are taken; worked out once, and asked for every sink."""

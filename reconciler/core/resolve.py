@@ -78,6 +78,7 @@ def desires_nothing(manifest: Manifest, connection: Connection) -> Desired:
         prune_grace=declared.prune_grace,
         ignore=declared.ignore,
         protect=declared.protect,
+        escrow=declared.escrow,
     )
 
 

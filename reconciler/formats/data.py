@@ -69,4 +69,5 @@ def _result(result: Result) -> dict[str, Any]:
         "status": code(result.status),
         "message": result.message,
         "hint": result.hint,
+        "escrow": result.escrow,
     }

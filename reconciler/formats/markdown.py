@@ -23,6 +23,7 @@ from reconciler.formats.words import (
     fields,
     is_left,
     lost,
+    opening,
     outcome_summary,
     plan_summary,
     refused,
@@ -202,7 +203,8 @@ def _field(field: Field) -> str:
 
 
 def _result(result: Result) -> str:
-    rest = "; ".join(part for part in (result.message, result.hint) if part)
+    kept = f"its secret is kept, encrypted: {opening(result)}" if result.escrow else ""
+    rest = "; ".join(part for part in (result.message, kept, result.hint) if part)
     told = f": {_code(rest)}" if rest else ""
     return f"- **{result.status}** {action(result.change)} {_code(result.change.address)}{told}"
 

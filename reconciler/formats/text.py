@@ -23,6 +23,7 @@ from reconciler.formats.words import (
     fields,
     is_left,
     lost,
+    opening,
     outcome_summary,
     place,
     plan_summary,
@@ -207,6 +208,9 @@ def _result(result: Result, screen: Screen, *, hint: str) -> Iterator[str]:
     yield screen.paint(head, word) + screen.beside(head, end) + screen.paint(end, result.status)
     if result.message:
         yield screen.wrap(clean(result.message), first="    ")
+    if result.escrow:
+        yield screen.wrap("its secret is kept, encrypted:", first="    ")
+        yield f"      {clean(opening(result))}"  # whole, so that it can be copied
     if hint:
         yield screen.paint(screen.wrap(clean(hint), first="    hint: "), "dim")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import assert_never
 from reconciler.core.delivery import at
 from reconciler.core.desired import After
 from reconciler.core.diff import MembersChange, ValueChange, diff, show_expire
-from reconciler.core.outcome import Outcome, Status
+from reconciler.core.outcome import Outcome, Result, Status
 from reconciler.core.plan import (
     Create,
     Delete,
@@ -162,6 +163,11 @@ def outcome_counts(outcome: Outcome) -> dict[Status, int]:
     """How many changes ended in each way."""
     counted = Counter(result.status for environment in outcome.environments for result in environment.results)
     return {status: counted[status] for status in Status}
+
+
+def opening(result: Result) -> str:
+    """The command that opens the secret which an escrow keeps."""
+    return f"age -d -i IDENTITY {shlex.quote(result.escrow)}"
 
 
 def outcome_summary(outcome: Outcome) -> str:

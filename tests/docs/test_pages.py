@@ -1,5 +1,6 @@
 """Every page but the README does what it says, in a folder of its own."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from reconciler import api
 from reconciler.emulator import Emulator
+from tests.docs import age_programs
 from tests.docs.commands import differences, environment
 from tests.docs.markdown import fences
 from tests.repository import ROOT, relative
@@ -46,7 +48,12 @@ def test_every_command_of_a_page_does_and_shows_what_it_says(tmp_path: Path, pag
     if page in BEFORE:
         BEFORE[page](folder)
 
-    assert differences(page, folder, environment(tmp_path)) == []
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    age_programs.install(programs)
+    variables = environment(tmp_path)
+
+    assert differences(page, folder, {**variables, "PATH": f"{variables['PATH']}{os.pathsep}{programs}"}) == []
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)

@@ -49,7 +49,7 @@ BEYOND_SCHEMA = {
     "renamed-from-a-declared-key", "renamed-from-a-declared-slug", "renamed-twice",
     "duplicate-names", "globs-without-effect", "merge-of-text", "merge-twice",
     "names-with-control-characters", "nulls-that-remove-nothing", "one-id-for-two",
-    "placeholders", "scope-set-unknown", "scopes-misspelt", "scopes-removed", "sinks-over-own-files",
+    "placeholders", "recipients", "scope-set-unknown", "scopes-misspelt", "scopes-removed", "sinks-over-own-files",
     "sinks-that-meet", "tags",
 }  # fmt: skip
 """What only the checks after the schema find."""

@@ -27,7 +27,7 @@ from reconciler.emulator import Emulator, Profile
 from reconciler.emulator.faults import Faults
 from reconciler.emulator.rules import Rule
 from reconciler.emulator.wire import ASGIApp, Receive, Scope, Send
-from reconciler.ports import Journal, Sinks
+from reconciler.ports import Escrow, Journal, Sinks
 from tests.support.builders import NOW, REALM
 from tests.support.clocks import FakeClock
 
@@ -133,6 +133,7 @@ class Shop:
         journal: Journal | None = None,
         stop: asyncio.Event | None = None,
         planned: PlannedEnvironment | None = None,
+        escrow: Escrow | None = None,
     ) -> EnvironmentOutcome:
         """Plan and apply, or apply what was planned before; `wire.calls` are those of the apply."""
         planned = planned or await self.plan(wish, sinks=sinks)
@@ -152,6 +153,7 @@ class Shop:
             parallelism=parallelism,
             stop=stop or asyncio.Event(),
             progress=self.results.append,
+            escrow=escrow,
         ).run()
 
 

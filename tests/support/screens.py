@@ -218,7 +218,13 @@ def outcome() -> Outcome:
         (Status.NOT_ATTEMPTED, "something before it failed, and nothing is deleted then", ""),
     ]
     results = tuple(
-        Result(change=change, status=status, message=message, hint=hint)
+        Result(
+            change=change,
+            status=status,
+            message=message,
+            hint=hint,
+            escrow=f"escrow/staging/{change.key_id}.age" if status is Status.UNDELIVERED else "",
+        )
         for change, (status, message, hint) in zip(changes, [*ends, *[ends[0]] * len(changes)], strict=False)
     )
     return Outcome(

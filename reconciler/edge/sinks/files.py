@@ -2,13 +2,17 @@
 
 The new content is written beside the file, flushed to the disk and renamed over it; the file stays its owner's, also
 where root writes it. Writers of one folder take turns by a lock on the folder itself, which leaves nothing behind. A
-killed writer leaves at most one file, which the next one in that folder removes.
+killed writer leaves its drafts, which the next one in that folder removes.
+
+A folder in which everybody may write is refused, sticky or not: there anybody puts another file, or a folder, in the
+place of the secret. One that everybody may read is not, for a checkout and /etc are such: its files are not readable.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,8 +24,8 @@ from reconciler.errors import SinkError
 
 _MODE = 0o600
 _FOLDER_MODE = 0o700
-_DRAFT = ".reconciler-draft"
-"""One is enough for a folder, whose writers take turns."""
+_DRAFTS = (".reconciler-draft", ".reconciler-draft-2")
+"""Enough for a folder, whose writers take turns, and for a file with another one beside it."""
 
 
 @contextmanager
@@ -43,6 +47,8 @@ def check_writable(path: Path) -> None:
             raise SinkError(f"{path} is a symbolic link", hint="name the file itself")
         if path.exists() and not path.is_file():
             raise SinkError(f"{path} is not a file", hint="name a file")
+        if path.parent.is_dir():
+            _refuse_open(path.parent, path.parent.stat())
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if not folder.is_dir():
             raise SinkError(f"{folder} is not a folder", hint="name another path, or remove that file")
@@ -52,6 +58,11 @@ def check_writable(path: Path) -> None:
             )
 
 
+def _refuse_open(folder: Path, status: os.stat_result) -> None:
+    if status.st_mode & stat.S_IWOTH:
+        raise SinkError(f"everybody may write in {folder}", hint=f"chmod o-w {folder}, or name another path")
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Makes the path's folder where it is missing, and holds it against every other writer."""
@@ -59,6 +70,7 @@ def locked(path: Path) -> Iterator[None]:
         _make(path.absolute().parent)
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
+            _refuse_open(path.parent, os.fstat(folder))
             fcntl.flock(folder, fcntl.LOCK_EX)
             yield
             os.fsync(folder)
@@ -92,6 +104,19 @@ def replace(path: Path, content: Secret) -> None:
         draft.replace(path)
 
 
+def replace_with(path: Path, content: Secret, beside: Path, note: Secret) -> None:
+    """Put new content in place and then the note in the same folder; where the disk has no room for both, neither."""
+    with translated(path), _draft(path, content) as draft, _draft(beside, note, _DRAFTS[1]) as second:
+        draft.replace(path)
+        second.replace(beside)
+
+
+def remove(path: Path) -> None:
+    """Leave no file at the path; call it while the path is `locked`."""
+    with translated(path):
+        path.unlink(missing_ok=True)
+
+
 def create(path: Path, content: Secret) -> None:
     """Make a file where none is, all or nothing; call it while the path is `locked`."""
     with translated(path), _draft(path, content) as draft:
@@ -100,11 +125,11 @@ def create(path: Path, content: Secret) -> None:
 
 
 @contextmanager
-def _draft(path: Path, content: Secret) -> Iterator[Path]:
+def _draft(path: Path, content: Secret, name: str = _DRAFTS[0]) -> Iterator[Path]:
     """A file beside the path that holds the new content for good; gone where the block fails."""
-    draft = path.with_name(_DRAFT)
-    with suppress(FileNotFoundError):
-        draft.unlink()
+    draft = path.with_name(name)
+    for left in _DRAFTS[_DRAFTS.index(name) :]:
+        path.with_name(left).unlink(missing_ok=True)
 
     def claim(descriptor: int) -> None:
         os.fchmod(descriptor, _MODE)

@@ -148,7 +148,10 @@ def test_problems_as_markdown_and_json(snapshot: SnapshotAssertion) -> None:
 )
 def test_no_line_is_wider_than_the_terminal_unless_one_word_is(show: Callable[[int], str], width: int) -> None:
     for line in show(width).splitlines():
-        label = re.match(r"\s*(warning:|hint:|(name|scopes|expire|deliver|because|by glob|!)\s|[-+~>=] )?\s*", line)
+        label = re.match(
+            r"\s*(warning:|hint:|(name|scopes|expire|deliver|because|by glob|!)\s|[-+~>=] |age -d -i IDENTITY )?\s*",
+            line,
+        )
         assert label is not None
         words = line[label.end() :].split()
         assert cell_len(line) <= width or len(words) == 1, line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -73,3 +74,23 @@ def test_a_hundred_keys_of_one_shape_are_checked_once(monkeypatch: pytest.Monkey
     monkeypatch.setitem(Draft202012Validator.VALIDATORS, "type", counting)
     assert found({f"key-{number}": {"name": f"Key {number}"} for number in range(100)}) == []
     assert len(checked) == 1
+
+
+_RULES = {"const", "dependentRequired", "enum", "minItems", "minLength", "minProperties", "oneOf", "pattern"}
+
+
+def _without_words(node: Any, place: str = "#") -> Iterator[str]:
+    if isinstance(node, dict):
+        if _RULES & set(node) and "errorMessage" not in node:
+            yield place
+        node = node.items()
+    elif isinstance(node, list):
+        node = enumerate(node)
+    else:
+        return
+    for name, inner in node:
+        yield from _without_words(inner, f"{place}/{name}")
+
+
+def test_each_rule_of_the_schema_says_in_words_what_it_wants() -> None:
+    assert list(_without_words(schema("manifest"))) == []

@@ -170,8 +170,8 @@ def elsewhere() -> Iterator[Path]:
     ("folder_mode", "file_mode", "said"),
     [
         (0o555, None, "may not be read and written to"),
-        (0o333, None, "may not be read and written to"),
-        (0o777, 0o000, "Permission denied"),
+        (0o300, None, "may not be read and written to"),
+        (0o700, 0o000, "Permission denied"),
     ],
 )
 def test_what_this_user_may_not_touch_is_said_before_anything_is_minted(
@@ -182,6 +182,8 @@ def test_what_this_user_may_not_touch_is_said_before_anything_is_minted(
     if file_mode is not None:
         (folder / "app.env").touch()
         (folder / "app.env").chmod(file_mode)
+    if os.geteuid() == 0:
+        os.chown(folder, 65534, 65534)  # the user that looks at it below
     folder.chmod(folder_mode)
     script = """
         import os
