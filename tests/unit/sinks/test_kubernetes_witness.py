@@ -1,4 +1,4 @@
-"""kubectl, which is not ours, reads the same kubeconfig, finds what was delivered, and agrees with the tests' cluster."""
+"""kubectl, which is not ours, reads the same kubeconfig, finds what was delivered, and agrees with our cluster."""
 
 from __future__ import annotations
 
