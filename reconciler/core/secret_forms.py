@@ -2,8 +2,8 @@
 
 Two degrees of one knowledge. `looks_secret` is what text is refused and withheld by, so it names only what nobody
 writes on purpose: a kind with a run of letters and digits behind it, or a very long rest, the bare hexadecimal of old
-keys, the beginning of a session or a JWT, or an identity of age. `MAY_BE_SECRET` is what an excerpt covers, sign by sign: there a secret
-may be broken or cut, and covering a word too much costs nothing.
+keys, the beginning of a session or a JWT, or an identity of age. `MAY_BE_SECRET` is what an excerpt covers, sign by
+sign: there a secret may be broken or cut, and covering a word too much costs nothing.
 
 The manifest's schema repeats `LOOKS_SECRET` under `noSecret`, for editors; a test holds the two together.
 """

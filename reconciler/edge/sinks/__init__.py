@@ -2,8 +2,7 @@
 
 A kind is a module, or any other object, with a function `open_sink(spec, surroundings)` that returns a `SecretSink`. It
 may have `observe(specs, surroundings)` where many sinks can be looked at in fewer reads than one each. Its part of the
-manifest's schema stands in that for the kinds of this folder; a kind that is installed from elsewhere, by an entry
-point of the group `reconciler.sinks`, brings it as `SCHEMA`.
+manifest's schema stands in that for the kinds of this folder; `installed` finds those of other packages.
 """
 
 from __future__ import annotations
@@ -12,19 +11,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from types import TracebackType
 from typing import Any, Self
 
 from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import UNSEEN, Held, Holding
 from reconciler.core.places import EXEC
-from reconciler.core.quoting import quoted
-from reconciler.edge.sinks.surroundings import Surroundings
-from reconciler.errors import SinkError, SinkUnavailable, UsageError
+from reconciler.edge.sinks import installed
+from reconciler.edge.sinks.surroundings import Surroundings, Tell, tell_nobody
+from reconciler.errors import SinkError, SinkUnavailable
 from reconciler.ports import SecretSink
 
-GROUP = "reconciler.sinks"
 BUILT_IN = ("dotenv", "file", "age", "exec", "vault", "aws", "github_actions", "gitlab_ci", "kubernetes")
 _SIDE_BY_SIDE = 10
 
@@ -32,8 +29,14 @@ _SIDE_BY_SIDE = 10
 class InstalledSinks:
     """The `Sinks` port over the kinds of this folder and those that entry points name; closed with a run."""
 
-    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
-        self._surroundings = Surroundings(variables or {})
+    def __init__(
+        self,
+        variables: Mapping[str, str] | None = None,
+        *,
+        command_variables: Mapping[str, str] | None = None,
+        tell: Tell = tell_nobody,
+    ) -> None:
+        self._surroundings = Surroundings(variables or {}, command_variables=command_variables, tell=tell)
         self._kinds: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -82,26 +85,10 @@ class InstalledSinks:
         return self._kinds[name]
 
 
+def _load(name: str) -> Any:
+    return import_module(f"reconciler.edge.sinks.{name}") if name in BUILT_IN else installed.kind(name, BUILT_IN)
+
+
 def schemas() -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The part of the manifest's schema of each kind that is installed from elsewhere."""
-    for point in entry_points(group=GROUP):
-        if point.name not in BUILT_IN:
-            yield point.name, _loaded(point).SCHEMA
-
-
-def _load(name: str) -> Any:
-    if name in BUILT_IN:
-        return import_module(f"reconciler.edge.sinks.{name}")
-    for point in entry_points(group=GROUP, name=name):
-        return _loaded(point)
-    raise UsageError(f"no sink of kind {quoted(name)} is installed")
-
-
-def _loaded(point: EntryPoint) -> Any:
-    try:
-        return point.load()
-    except (ImportError, AttributeError) as error:
-        raise UsageError(
-            f"the sink {quoted(point.name)} cannot be loaded from {point.value}: {error}",
-            hint="install it anew, or remove the package that brings it",
-        ) from error
+    return installed.schemas(BUILT_IN)

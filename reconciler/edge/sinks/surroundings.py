@@ -1,5 +1,5 @@
 """What sinks share for the time of one run: the environment's variables, one client for each server, and whom they tell
-of secrets.
+of secrets and of what commands say.
 """
 
 from __future__ import annotations
@@ -9,18 +9,41 @@ from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, TypeVar
 
+from reconciler.core.command_environment import credential_variables, without_credentials
 from reconciler.core.secret import Secret
+from reconciler.core.variables import Variables
 from reconciler.ports import Mask, unmasked
 
 _T = TypeVar("_T")
 
+Tell = Callable[[str], None]
+"""Gets a line for whoever watches the run; called from any thread."""
+
+
+def tell_nobody(_line: str) -> None:
+    """What a command says is not shown."""
+
 
 class Surroundings:
-    """The variables that sinks may read, and the clients that they have opened; good for any thread."""
+    """The variables that sinks may read, and the clients that they have opened; good for any thread.
 
-    def __init__(self, variables: Mapping[str, str], mask: Mask = unmasked) -> None:
+    `command_variables` is the environment of commands, which holds nothing that manages keys.
+    """
+
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        mask: Mask = unmasked,
+        *,
+        command_variables: Mapping[str, str] | None = None,
+        tell: Tell = tell_nobody,
+    ) -> None:
         self.variables = variables
         self._mask = mask
+        if command_variables is None:
+            command_variables = without_credentials(variables, credential_variables(()))
+        self.command_variables = Variables(command_variables)
+        self.tell = tell
         self._lock = threading.Lock()
         self._shared: dict[Hashable, Any] = {}
         self._stack = ExitStack()
