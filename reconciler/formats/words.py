@@ -105,7 +105,9 @@ def _unseen(why: str, sinks: list[str], *, verbose: bool) -> str:
         return f"not compared: {', '.join(sinks)}: {why}"
     if verbose:
         return f"not compared, for they show their value to nobody: {', '.join(sinks)}"
-    return f"{len(sinks)} sink{'s' if len(sinks) > 1 else ''} not compared: {'it shows its' if len(sinks) == 1 else 'they show their'} value to nobody"
+    if len(sinks) == 1:
+        return "1 sink not compared: it shows its value to nobody"
+    return f"{len(sinks)} sinks not compared: they show their value to nobody"
 
 
 def from_globs(entry: Entry) -> tuple[str, ...]:
