@@ -5,7 +5,7 @@ Implementations translate every foreign failure into `reconciler.errors` before 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -14,6 +14,13 @@ from reconciler.core.ephemeral import EphemeralKey
 from reconciler.core.holding import Held, Holding, Note
 from reconciler.core.keys import KeyState, Listing, LiveKey, ServerFacts
 from reconciler.core.secret import Secret
+
+Mask = Callable[[Iterable[Secret]], None]
+"""Is told of secrets when they come into being, before anything could show one: who owns a log keeps them out of it."""
+
+
+def unmasked(_: Iterable[Secret]) -> None:
+    """The `Mask` where nobody owns a log."""
 
 
 class KeyStore(Protocol):

@@ -47,7 +47,7 @@ from reconciler.edge.key_file import KeyFile
 from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.edge.sinks import InstalledSinks
 from reconciler.errors import GuardError, UsageError, raise_together
-from reconciler.ports import Clock, SecretSink, Sinks
+from reconciler.ports import Clock, Mask, SecretSink, Sinks, unmasked
 
 __all__ = [
     "Allowances",
@@ -186,10 +186,12 @@ async def connect(  # noqa: PLR0913 - what a run is made of
     clock: Clock | None = None,
     entropy: random.Random | None = None,
     login: Login | None = None,
+    mask: Mask = unmasked,
 ) -> AsyncIterator[Reconciler]:
     """Connect the named environments, each once, or all: reads variables and credentials, calls no server yet.
 
     With a login each server is logged in to, whatever credential the manifests name, and logged out of at the end.
+    `mask` is told of each secret as it comes into being.
 
     An environment that several manifests have is connected for each of them.
     """
@@ -198,9 +200,9 @@ async def connect(  # noqa: PLR0913 - what a run is made of
     stop = asyncio.Event()
     # Sinks block: each call in flight may wait for one.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max(parallelism, PARALLELISM)))
-    made = wired(variables, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop, login=login)
+    made = wired(variables, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop, login=login, mask=mask)
     async with made as wiring:
         several = (manifests,) if isinstance(manifests, Manifest) else tuple(manifests)
         sites = await wiring.sites(chosen(several, environments))
-        with InstalledSinks(variables) as sinks:
+        with InstalledSinks(variables, mask) as sinks:
             yield Reconciler(sites=sites, parallelism=parallelism, clock=clock, entropy=entropy, sinks=sinks, stop=stop)

@@ -13,6 +13,7 @@ import click
 from reconciler.cli import console, options
 from reconciler.cli import login as logins
 from reconciler.cli.interrupt import interruptible, plain_ctrl_c
+from reconciler.cli.masking import masking
 from reconciler.cli.plan import annotate, render
 from reconciler.cli.progress import progress
 from reconciler.cli.waiting import patiently
@@ -174,7 +175,7 @@ class _Run:
         from reconciler import api
 
         connected = api.connect(
-            manifests, environments, variables=os.environ, parallelism=parallelism, login=self._login
+            manifests, environments, variables=os.environ, parallelism=parallelism, login=self._login, mask=masking()
         )
         with logins.ended_with(self._login):
             async with connected as reconciler:

@@ -11,6 +11,7 @@ import click
 
 from reconciler.cli import console, options
 from reconciler.cli import login as logins
+from reconciler.cli.masking import masking
 from reconciler.cli.waiting import patiently
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def plan(
     manifests = api.read_manifests(files)
 
     async def make() -> Planned:
-        connected = api.connect(manifests, environments, variables=os.environ, parallelism=parallelism, login=account)
+        connected = api.connect(
+            manifests, environments, variables=os.environ, parallelism=parallelism, login=account, mask=masking()
+        )
         with logins.ended_with(account):
             async with connected as reconciler:
                 with patiently("gives up"):

@@ -11,18 +11,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import TracebackType
 from typing import Any, Self
 
 from reconciler.core.desired import SinkSpec
-from reconciler.core.holding import UNSEEN, Held, Holding
+from reconciler.core.holding import UNSEEN, Held, Holding, Note
 from reconciler.core.places import EXEC
 from reconciler.core.quoting import quoted
+from reconciler.core.secret import Secret
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable, UsageError
-from reconciler.ports import SecretSink
+from reconciler.ports import Mask, SecretSink, unmasked
 
 GROUP = "reconciler.sinks"
 BUILT_IN = ("dotenv", "file", "age", "exec", "vault", "aws", "github_actions", "gitlab_ci", "kubernetes")
@@ -32,8 +34,9 @@ _SIDE_BY_SIDE = 10
 class InstalledSinks:
     """The `Sinks` port over the kinds of this folder and those that entry points name; closed with a run."""
 
-    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
-        self._surroundings = Surroundings(variables or {})
+    def __init__(self, variables: Mapping[str, str] | None = None, mask: Mask = unmasked) -> None:
+        self._surroundings = Surroundings(variables or {}, mask)
+        self._mask = mask
         self._kinds: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -44,8 +47,7 @@ class InstalledSinks:
 
     def open(self, spec: SinkSpec) -> SecretSink:
         """The sink that an entry of `deliver` names."""
-        sink: SecretSink = self._kind(spec.kind).open_sink(spec, self._surroundings)
-        return sink
+        return Masked(sink=self._kind(spec.kind).open_sink(spec, self._surroundings), mask=self._mask)
 
     def observe(self, specs: Iterable[SinkSpec]) -> Held:
         """What each sink holds, looked at side by side; one that cannot be read although it should be is left out."""
@@ -55,6 +57,7 @@ class InstalledSinks:
         held: dict[SinkSpec, Holding] = {}
         for kind, alike in by_kind.items():
             held |= self._observe(kind, alike)
+        self._mask(each.secret for each in held.values() if each.secret is not None)
         return held
 
     def _observe(self, kind: str, specs: list[SinkSpec]) -> Held:
@@ -80,6 +83,33 @@ class InstalledSinks:
         if name not in self._kinds:
             self._kinds[name] = _load(name)
         return self._kinds[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masked:
+    """A sink, of what is seen in which the mask is told."""
+
+    sink: SecretSink
+    mask: Mask
+
+    def preflight(self) -> None:
+        """As the sink does."""
+        self.sink.preflight()
+
+    def look(self) -> Holding:
+        """As the sink does; its secret is masked."""
+        held = self.sink.look()
+        if held.secret is not None:
+            self.mask((held.secret,))
+        return held
+
+    def write(self, secret: Secret, note: Note | None) -> None:
+        """As the sink does."""
+        self.sink.write(secret, note)
+
+    def remove(self) -> None:
+        """As the sink does."""
+        self.sink.remove()
 
 
 def schemas() -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -184,7 +184,7 @@ class GitHubSecret:
 def open_sink(spec: SinkSpec, surroundings: Surroundings) -> GitHubSecret:
     """The sink of a `github_actions:` entry. Raises SinkUnavailable where there is no token."""
     address = surroundings.variables.get("GITHUB_API_URL") or _API
-    http = surroundings.shared(("github", address), lambda: _client(address, surroundings.variables))
+    http = surroundings.shared(("github", address), lambda: _client(address, surroundings))
     path, what, absent = _place(dict(spec.options))
     github = Service(name="GitHub", hint=_HINT.format(what), http=http, explain=_explain, patience=_PATIENCE)
     place = surroundings.shared(("github", address, path.lower()), lambda: Place(github, path, absent))
@@ -227,15 +227,15 @@ def _not_there(what: str) -> SinkUnavailable:
     )
 
 
-def _client(address: str, variables: Mapping[str, str]) -> httpx.Client:
-    for name in ("GH_TOKEN", "GITHUB_TOKEN"):  # in the order of GitHub's own program
-        if variables.get(name):
-            credential = ("Authorization", Secret(f"Bearer {variables[name]}"))
-            return open_client(address, "GitHub", _HEADERS, credential, moves=True)
-    raise SinkUnavailable(
-        "there is no credential for GitHub: neither GH_TOKEN nor GITHUB_TOKEN is set",
-        hint="the guide for GitHub Actions says which token can write secrets",
-    )
+def _client(address: str, surroundings: Surroundings) -> httpx.Client:
+    token = surroundings.secret("GH_TOKEN", "GITHUB_TOKEN")  # in the order of GitHub's own program
+    if token is None:
+        raise SinkUnavailable(
+            "there is no credential for GitHub: neither GH_TOKEN nor GITHUB_TOKEN is set",
+            hint="the guide for GitHub Actions says which token can write secrets",
+        )
+    credential = ("Authorization", Secret(f"Bearer {token.reveal()}"))
+    return open_client(address, "GitHub", _HEADERS, credential, moves=True)
 
 
 def _public_key(answer: Answer) -> PublicKey:

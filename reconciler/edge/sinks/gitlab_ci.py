@@ -168,7 +168,7 @@ def open_sink(spec: SinkSpec, surroundings: Surroundings) -> GitLabVariable:
     kind = "project" if "gitlab_project" in options else "group"
     owner = Owner(kind=kind, name=spec.option(f"gitlab_{kind}"))
     server = surroundings.variables.get("CI_SERVER_URL") or _SERVER
-    http = surroundings.shared(("gitlab", server), lambda: _client(server, surroundings.variables))
+    http = surroundings.shared(("gitlab", server), lambda: _client(server, surroundings))
     settings = {"masked": options.get("masked") is not False, "protected": spec.flag("protected")}
     if spec.flag("hidden"):
         settings = {**settings, "masked": True, "masked_and_hidden": True}
@@ -191,15 +191,15 @@ def _refused(answer: Answer, secret: Secret) -> SinkError:
     )
 
 
-def _client(server: str, variables: Mapping[str, str]) -> httpx.Client:
-    token = variables.get("GITLAB_TOKEN")
-    if not token:
+def _client(server: str, surroundings: Surroundings) -> httpx.Client:
+    token = surroundings.secret("GITLAB_TOKEN")
+    if token is None:
         raise SinkUnavailable(
             "there is no credential for GitLab: GITLAB_TOKEN is not set",
             hint="the guide for GitLab says which token can write variables; a job's own CI_JOB_TOKEN cannot",
         )
-    credential = ("PRIVATE-TOKEN", Secret(token))
-    return open_client(f"{server.rstrip('/')}/api/v4", "GitLab", {"Accept": "application/json"}, credential)
+    address = f"{server.rstrip('/')}/api/v4"
+    return open_client(address, "GitLab", {"Accept": "application/json"}, ("PRIVATE-TOKEN", token))
 
 
 def _sealed(body: Any) -> Any:
