@@ -72,6 +72,6 @@ def _sink(folder: Path) -> DotenvSink:
 
 
 def _deliver(sink: DotenvSink, secret: Secret) -> None:
-    sink.read()
-    sink.write(secret)
-    assert sink.read() == secret
+    assert sink.look().secret != secret
+    sink.write(secret, None)
+    assert sink.look().secret == secret

@@ -23,12 +23,13 @@ from reconciler.api.logins import Login
 from reconciler.api.plan_files import check_plan_file, read_plan, reread_manifests, save, write_plan
 from reconciler.api.reading import Validation, read_manifest, read_manifests, validate
 from reconciler.api.wiring import wired
-from reconciler.app import ephemeral, planning
+from reconciler.app import ephemeral, planning, revealing
 from reconciler.app.apply import EnvironmentApply, Progress, preflight
 from reconciler.app.bootstrap import Bootstrap
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, Site
 from reconciler.app.resuming import resume, with_done
+from reconciler.app.revealing import Revealed
 from reconciler.core.checkup import Checkup
 from reconciler.core.command_environment import command_environment, credential_variables
 from reconciler.core.ephemeral import Asked, EphemeralKey
@@ -62,6 +63,7 @@ __all__ = [
     "Outcome",
     "Planned",
     "Reconciler",
+    "Revealed",
     "SavedPlan",
     "Selection",
     "Validation",
@@ -115,6 +117,10 @@ class Reconciler:
     async def lend(self, asked: Asked) -> EphemeralKey:
         """An ephemeral key of the one environment that is connected: nothing takes it back before it expires."""
         return await ephemeral.lend(self._only, asked, shipped_catalogue())
+
+    async def reveal(self, address: str) -> Revealed:
+        """The secret of the one live key at an address."""
+        return await revealing.reveal(self.sites, self.sinks, address)
 
     async def bootstrap(self, wanted: FirstKey, sink: SecretSink) -> Made:
         """The first key that manages keys, in the one environment that is connected; its secret goes to the sink."""

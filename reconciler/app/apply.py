@@ -28,7 +28,8 @@ from reconciler.ports import Sinks
 _STALE_CACHE_PAUSE = 1.0
 _FEW = 3
 _NO_SINK = "its secret was delivered nowhere"
-_NO_SINK_HINT = "copy it from the Appwrite Console, or declare deliver before the key is made"
+_SHOWN_HINT = "`reconciler reveal ADDRESS` prints it"
+_LOST_HINT = "this server never shows it again: declare deliver, and the next apply makes a key in its place"
 
 Progress = Callable[[Result], None]
 
@@ -109,7 +110,7 @@ class EnvironmentApply:
             change=change,
             status=Status.APPLIED,
             message=_NO_SINK if undelivered else "",
-            hint=_NO_SINK_HINT if undelivered else "",
+            hint=(_LOST_HINT if self.live.hides_secrets else _SHOWN_HINT) if undelivered else "",
         )
 
     def _count_failure(self, error: ReconcilerError) -> None:

@@ -142,11 +142,12 @@ class _Looks:
     async def at(self, site: Site) -> Live:
         """What is live at a site."""
         if site.place not in self._taken:
-            self._taken[site.place] = asyncio.create_task(_look(site))
+            self._taken[site.place] = asyncio.create_task(look(site))
         return await self._taken[site.place]
 
 
-async def _look(site: Site) -> Live:
+async def look(site: Site) -> Live:
+    """What is live at a site, asked for anew."""
     try:
         async with asyncio.TaskGroup() as calls:  # where one fails the other is cancelled: neither outlives the client
             facts, listing = calls.create_task(site.store.facts()), calls.create_task(site.store.list())

@@ -20,6 +20,7 @@ from reconciler.cli.emulator import emulator
 from reconciler.cli.exec import exec_
 from reconciler.cli.init import init
 from reconciler.cli.plan import plan
+from reconciler.cli.reveal import reveal
 from reconciler.cli.schema import schema
 from reconciler.cli.scopes import scopes
 from reconciler.cli.validate import validate
@@ -56,7 +57,7 @@ def cli() -> None:
     """
 
 
-for command in (init, bootstrap, doctor, validate, plan, apply, destroy, exec_, scopes, schema, emulator):
+for command in (init, bootstrap, doctor, validate, plan, apply, destroy, reveal, exec_, scopes, schema, emulator):
     cli.add_command(command)
 
 

@@ -19,6 +19,7 @@ from reconciler import api
 from reconciler.app.apply import EnvironmentApply
 from reconciler.app.delivery import Delivery, Written
 from reconciler.core.desired import Never, SinkSpec
+from reconciler.core.holding import holding
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.secret import Secret
 from reconciler.edge.appwrite import AppwriteKeys
@@ -491,7 +492,7 @@ async def test_no_value_that_a_run_is_made_of_shows_a_secret(
         *applies,
         applies[0].delivery,
         Credential(kind="session", secret=Secret(SESSION)),
-        Written(spec=spec, sink=sink, before=Secret(HELD)),
+        Written(spec=spec, sink=sink, before=holding(Secret(HELD))),
         *reconciler.sinks.observe([spec]).values(),
     ]
 

@@ -69,7 +69,7 @@ def test_four_times_the_deliveries_into_one_file_take_no_more_than_four_times_th
     def deliver(count: int) -> None:
         for number in range(count):
             sink = DotenvSink(path=tmp_path / f"{count}.env", variable=f"KEY_{number}")
-            sink.write(Secret(f"standard_{count}_{number}"))
+            sink.write(Secret(f"standard_{count}_{number}"), None)
 
     deliver(1)  # imports
 

@@ -25,7 +25,9 @@ def elsewhere(wanted: Desired, folder: Path) -> Desired:
     """The same manifest in another folder, which its sinks are relative to."""
 
     def moved(sink: SinkSpec) -> SinkSpec:
-        options = ((name, str(folder / Path(text).name) if name == "path" else text) for name, text in sink.options)
+        options = (
+            (name, str(folder / Path(str(text)).name) if name == "path" else text) for name, text in sink.options
+        )
         return replace(sink, options=tuple(options))
 
     return replace(

@@ -15,16 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.connecting import connection
-from reconciler.core.desired import At, Desired, DesiredKey, Expiry, Never
+from reconciler.core.desired import At, Desired, DesiredKey, Expiry, Never, SinkSpec
 from reconciler.core.globs import Selection
 from reconciler.core.guards import Allowances, check
+from reconciler.core.holding import Holding
 from reconciler.core.keys import Live
 from reconciler.core.manifest import parse
 from reconciler.core.outcome import Status
 from reconciler.core.plan import EnvironmentPlan, Plan, Reason
 from reconciler.core.planner import plan_environment
 from reconciler.core.resolve import resolve
-from reconciler.core.secret import Secret
 from reconciler.edge.documents import from_text
 from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.edge.sinks import InstalledSinks
@@ -147,7 +147,7 @@ def wanted_by(data: dict[str, Any], folder: Path) -> Desired:
     return resolve(manifest, connection(manifest, "local", {}), catalogue=shipped_catalogue(), server_scopes=None)
 
 
-def in_other_order(live: Live, wanted: Desired, observed: dict[Any, Secret | None], chance: Random) -> tuple[str, ...]:
+def in_other_order(live: Live, wanted: Desired, observed: dict[SinkSpec, Holding], chance: Random) -> tuple[str, ...]:
     """The renderings of the plan when everything comes in another order."""
     wanted = replace(
         wanted,

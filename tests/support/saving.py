@@ -95,7 +95,14 @@ def reported() -> EnvironmentPlan:
 
 def every_kind() -> SavedPlan:
     """A plan with every action, every reason and every mark."""
-    environments = (screens.everything(), pruned(), reported(), screens.denied()[1], screens.destroyed())
+    environments = (
+        screens.everything(),
+        pruned(),
+        reported(),
+        screens.denied()[1],
+        screens.sinks()[1],
+        screens.destroyed(),
+    )
     named = (replace(plan, environment=f"{plan.environment}-{number}") for number, plan in enumerate(environments))
     return saved(Plan(environments=tuple(named)), screens.refusals())
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.core.credential import CredentialInUse
+from reconciler.core.delivery import at
 from reconciler.core.desired import After, At, Desired, SinkSpec
+from reconciler.core.globs import Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_limit
+from reconciler.core.holding import EMPTY, UNSEEN, Holding, Note, holding
+from reconciler.core.ids import key_id
 from reconciler.core.keys import Live, ServerFacts, own_ids
 from reconciler.core.outcome import EnvironmentOutcome, Outcome, Result, Status
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
@@ -15,10 +20,12 @@ from reconciler.core.secret import Secret
 from tests.support.builders import (
     NOW,
     OTHER_SINK,
+    REALM,
     SINK,
     desired,
     live,
     live_key,
+    owned_id,
     undelivered,
     wanted,
 )
@@ -100,7 +107,7 @@ def everything() -> EnvironmentPlan:
         own=[live_key("undeclared", generation=2).id],
         version="2.6.2",
     )
-    held = {SINK: Secret("old"), FAR_SINK: None}
+    held = {SINK: holding(Secret("old")), FAR_SINK: EMPTY}
     return plan_environment(declared, world, held)
 
 
@@ -122,6 +129,28 @@ def denied() -> tuple[Desired, EnvironmentPlan]:
     return wish, plan_environment(wish, world, {})
 
 
+def sinks() -> tuple[Desired, EnvironmentPlan]:
+    """Sinks that show nothing or cannot be looked at, hold another manifest's key, or lack a secret that is hidden."""
+    hook = SinkSpec(kind="exec", options=(("command", ("./push", "--to", "{id}")), ("timeout", "30s")))
+    vault = SinkSpec(kind="vault", options=(("field", "KEY"), ("secret", "shop/staging")))
+    theirs = Note(key_id=key_id(replace(REALM, owner="another"), "taken"), created=NOW, fingerprint="0" * 32)
+    wish = desired(
+        wanted("hooked", sinks=(hook,)),
+        wanted("lost", sinks=(SINK, hook)),
+        wanted("named", sinks=(hook, vault)),
+        wanted("taken", sinks=(FAR_SINK,)),
+    )
+    wish = replace(wish, selection=Selection(targets=("staging/*",)))
+    held = {
+        SINK: EMPTY,
+        FAR_SINK: holding(Secret("another"), theirs),
+        vault: Holding(occupied=None, why="https://vault.example.com answered 503"),
+        **{at(hook, owned_id(name)): UNSEEN for name in ("hooked", "lost", "named")},
+    }
+    found = live(live_key("hooked", secret=None), live_key("lost", secret=None), live_key("named"))
+    return wish, plan_environment(wish, found, held)
+
+
 def refusals() -> tuple[Refusal, ...]:
     """One refusal of every guard."""
     many = tuple(live_key(f"key-{number}", accessed=NOW) for number in range(10))
@@ -134,7 +163,7 @@ def refusals() -> tuple[Refusal, ...]:
         (desired(wanted("other"), protect=("key-*",)), live(live_key("key-0"), live_key("other"))),
     )
     made = [(wish, plan_environment(wish, world, {})) for wish, world in plans]
-    found = [refusal for wish, plan in (*made, denied()) for refusal in check(wish, plan, Allowances())]
+    found = [refusal for wish, plan in (*made, denied(), sinks()) for refusal in check(wish, plan, Allowances())]
     limits = [refusal for _, plan in made for refusal in check_limit([plan])]
     return tuple({refusal.guard: refusal for refusal in (*found, *limits)}.values())
 
@@ -159,7 +188,7 @@ def destroyed() -> EnvironmentPlan:
 
 def whole() -> Plan:
     """Several environments."""
-    return Plan(environments=(everything(), left(), denied()[1], unchanged(), destroyed()))
+    return Plan(environments=(everything(), left(), denied()[1], sinks()[1], unchanged(), destroyed()))
 
 
 def outcome() -> Outcome:
@@ -170,7 +199,7 @@ def outcome() -> Outcome:
         (
             Status.APPLIED,
             "its secret was delivered nowhere",
-            "copy it from the Appwrite Console, or declare deliver before the key is made",
+            "`reconciler reveal ADDRESS` prints it",
         ),
         (
             Status.FAILED,

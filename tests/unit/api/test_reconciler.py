@@ -58,7 +58,7 @@ async def test_every_environment_is_applied_and_each_secret_is_where_it_was_decl
     for name in ("one", "two"):
         site = reconciler.sites[("one", "two").index(name)]
         for variable in ("A", "B"):
-            secret = DotenvSink(path=folder / "env" / f"{name}.env", variable=variable).read()
+            secret = DotenvSink(path=folder / "env" / f"{name}.env", variable=variable).look().secret
             assert secret is not None
             assert await site.store.accepts(secret)
     assert (await reconciler.plan()).plan.changes == ()
@@ -182,11 +182,11 @@ async def test_a_value_that_was_in_the_sink_is_replaced_and_the_plan_says_so(
     reconciler: Reconciler, folder: Path
 ) -> None:
     sink = DotenvSink(path=folder / "env" / "one.env", variable="A")
-    sink.write(Secret("old"))
+    sink.write(Secret("old"), None)
 
     planned = await reconciler.plan()
 
     first = planned.plan.changes[0]
     assert [str(mark).partition(" (")[0] for mark in first.marks] == ["replaces a value"]
     await reconciler.apply(planned)
-    assert sink.read() != Secret("old")
+    assert sink.look().secret != Secret("old")

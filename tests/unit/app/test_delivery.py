@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.desired import After, At, Desired, SinkSpec
+from reconciler.core.holding import Held, Holding, Note, holding
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.keys import LiveKey
 from reconciler.core.outcome import Status
@@ -42,10 +43,10 @@ class FakeSink:
     def preflight(self) -> None:
         pass
 
-    def read(self) -> Secret | None:
-        return self.held
+    def look(self) -> Holding:
+        return holding(self.held)
 
-    def write(self, secret: Secret) -> None:
+    def write(self, secret: Secret, _: Note | None) -> None:
         if self.refuses or (self.refuses_to_restore and self.writes):
             raise SinkError("it is full", hint="empty it")
         self.writes.append(secret)
@@ -67,8 +68,8 @@ class FakeSinks:
     def open(self, spec: SinkSpec) -> SecretSink:
         return self.by_spec[spec]
 
-    def observe(self, specs: Iterable[SinkSpec]) -> Mapping[SinkSpec, Secret | None]:
-        return {spec: self.by_spec[spec].held for spec in specs}
+    def observe(self, specs: Iterable[SinkSpec]) -> Held:
+        return {spec: self.by_spec[spec].look() for spec in specs}
 
 
 class ThisMachinesJournal(NoJournal):
@@ -546,4 +547,4 @@ async def test_the_same_id_in_another_realm_is_another_key(shop: Shop, tmp_path:
     await shop.apply(desired(wanted("new", sinks=(spec,))))
 
     assert set(await shop.keys()) == {foreign, NEW}
-    assert DotenvSink(path=tmp_path / "app.env", variable="A").read() == (await new_key(shop)).secret
+    assert DotenvSink(path=tmp_path / "app.env", variable="A").look().secret == (await new_key(shop)).secret

@@ -12,6 +12,7 @@ import pytest
 from reconciler.core.credential import CredentialInUse, CredentialKind
 from reconciler.core.desired import At, Desired
 from reconciler.core.guards import Allowances, Refusal, check
+from reconciler.core.holding import EMPTY
 from reconciler.core.keys import Live, LiveKey, ServerFacts, own_ids
 from reconciler.core.plan import EnvironmentPlan
 from reconciler.core.planner import plan_destroy, plan_environment
@@ -203,7 +204,7 @@ def test_sessions_and_organization_keys_give_what_they_like() -> None:
 
 def test_a_delivery_that_writes_nothing_to_the_server_needs_no_right() -> None:
     live = _live(live_key("a"), _own(["keys.read"], hidden=False), facts=OLD)
-    made = plan_environment(desired(wanted("a", sinks=(SINK,))), live, {SINK: None})
+    made = plan_environment(desired(wanted("a", sinks=(SINK,))), live, {SINK: EMPTY})
 
     assert [type(change).__name__ for change in made.changes] == ["Deliver"]
     assert check(desired(), made, Allowances(deletes=9)) == ()

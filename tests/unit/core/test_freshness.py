@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,6 +9,7 @@ import pytest
 
 from reconciler.core.desired import After, At, Desired, Never, SinkSpec
 from reconciler.core.freshness import Standing, standing
+from reconciler.core.holding import EMPTY, Held, holding
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Retire, Update
 from reconciler.core.planner import plan_environment
@@ -30,8 +30,8 @@ from tests.support.builders import (
 )
 
 DAY = timedelta(days=1)
-Held = Mapping[SinkSpec, Secret | None]
-FULL: Held = {SINK: SECRET, OTHER_SINK: SECRET}
+HELD = holding(SECRET)
+FULL: Held = {SINK: HELD, OTHER_SINK: HELD}
 
 
 def later(wish: Desired, before: Live, after: Live, held: Held = FULL, held_later: Held = FULL) -> Standing:
@@ -210,7 +210,7 @@ def test_a_key_that_can_no_longer_be_made_is_stale() -> None:
 
 def test_a_sink_that_was_emptied_since_is_written_as_the_plan_said() -> None:
     stands = later(
-        desired(wanted(sinks=(SINK, OTHER_SINK))), live(), live(live_key()), held_later={SINK: None, OTHER_SINK: SECRET}
+        desired(wanted(sinks=(SINK, OTHER_SINK))), live(), live(live_key()), held_later={SINK: EMPTY, OTHER_SINK: HELD}
     )
 
     (left,) = stands.pending
@@ -224,8 +224,8 @@ def test_a_sink_that_was_emptied_since_is_written_as_the_plan_said() -> None:
 def test_a_delivery_that_got_half_way_is_finished() -> None:
     wish = desired(wanted(title="New", sinks=(SINK, OTHER_SINK)))
     before = live(live_key())
-    empty: Held = {SINK: None, OTHER_SINK: None}
-    one, both = {SINK: SECRET, OTHER_SINK: None}, FULL
+    empty: Held = {SINK: EMPTY, OTHER_SINK: EMPTY}
+    one, both = {SINK: HELD, OTHER_SINK: EMPTY}, FULL
 
     (half,) = later(wish, before, before, empty, one).pending
     (written,) = later(wish, before, before, empty, both).pending
@@ -242,8 +242,8 @@ def test_a_delivery_that_got_half_way_is_finished() -> None:
 def test_a_sink_of_which_the_plan_did_not_speak_is_not_written() -> None:
     wish = desired(wanted(title="New", sinks=(SINK, OTHER_SINK)))
     before = live(live_key())
-    first: Held = {SINK: None, OTHER_SINK: SECRET}
-    second: Held = {SINK: SECRET, OTHER_SINK: None}
+    first: Held = {SINK: EMPTY, OTHER_SINK: HELD}
+    second: Held = {SINK: HELD, OTHER_SINK: EMPTY}
 
     (left,) = later(wish, before, before, first, second).pending
     (updated,) = later(wish, before, before, FULL, second).pending
@@ -255,8 +255,8 @@ def test_a_sink_of_which_the_plan_did_not_speak_is_not_written() -> None:
     assert [type(change) for change in done.beyond] == [Deliver]
 
 
-@pytest.mark.parametrize("held", [FULL, {SINK: None, OTHER_SINK: SECRET}])
-@pytest.mark.parametrize("planned", [FULL, {SINK: None, OTHER_SINK: SECRET}])
+@pytest.mark.parametrize("held", [FULL, {SINK: EMPTY, OTHER_SINK: HELD}])
+@pytest.mark.parametrize("planned", [FULL, {SINK: EMPTY, OTHER_SINK: HELD}])
 def test_a_key_that_changed_is_stale_whatever_its_sinks_hold(planned: Held, held: Held) -> None:
     wish = desired(wanted(title="New", sinks=(SINK, OTHER_SINK)))
 
@@ -326,7 +326,7 @@ WORLD = live(OURS, STRANGER)
 EVIL_SINK = SinkSpec(kind="dotenv", options=(("path", "/srv/www/public.txt"), ("variable", "X")))
 
 
-EMPTY: Held = {SINK: None, OTHER_SINK: None}
+UNDELIVERED: Held = {SINK: EMPTY, OTHER_SINK: EMPTY}
 CREATE_CI = Create(
     address="staging/ci",
     key_id=OURS.id,
@@ -421,7 +421,7 @@ def test_a_key_with_empty_sinks_does_not_make_a_forged_plan_true() -> None:
         CREATE_CI,  # only one of two sinks
         replace(DELIVER_CI, after=WIDER),
     ):
-        stands = stand(forged(change, like=like), wish, live(OURS), EMPTY)
+        stands = stand(forged(change, like=like), wish, live(OURS), UNDELIVERED)
         assert (stands.pending, stands.done, len(stands.stale)) == ((), (), 1)
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.core.desired import At, Desired
+from reconciler.core.holding import holding
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.keys import LiveKey
 from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Update
@@ -216,7 +217,7 @@ def test_a_key_that_works_is_kept_where_an_unfinished_run_made_one_of_the_new_na
 def renamed_environment(*keys: LiveKey) -> EnvironmentPlan:
     former = replace(REALM, environment="was")
     wish = replace(desired(wanted(sinks=(SINK,)), prune="report"), former=former)
-    return plan_environment(wish, live(live_key(id=key_id(former, "ci")), *keys), {SINK: live_key().secret})
+    return plan_environment(wish, live(live_key(id=key_id(former, "ci")), *keys), {SINK: holding(live_key().secret)})
 
 
 def test_a_key_of_the_former_environment_is_kept_where_an_unfinished_run_made_another() -> None:

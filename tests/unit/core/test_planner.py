@@ -1,13 +1,13 @@
 """Every action, reason and mark that a plan can have, each with what brings it about."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import permutations
 
 import pytest
 
-from reconciler.core.desired import After, At, DesiredKey, Expiry, Never, SinkSpec
+from reconciler.core.desired import After, At, DesiredKey, Expiry, Never
+from reconciler.core.holding import EMPTY, Held, holding
 from reconciler.core.keys import Live, LiveKey
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Reason, Retire, Risk, Update
 from reconciler.core.planner import plan_destroy, plan_environment
@@ -24,11 +24,11 @@ from tests.support.builders import (
     undelivered,
     wanted,
 )
+from tests.support.screens import sinks
 
-Held = Mapping[SinkSpec, Secret | None]
 DAY = timedelta(days=1)
 OLD = Secret("standard_old")
-DELIVERED: Held = {SINK: SECRET}
+NOTHING, DELIVERED = {SINK: EMPTY}, {SINK: holding(SECRET)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ CASES: dict[str, Case] = {
     ),
     "a new key whose variable holds something": Case(
         declared=wanted(sinks=(SINK,)),
-        held={SINK: OLD},
+        held={SINK: holding(OLD)},
         action=Create,
         reason=Reason.DECLARED,
         marks=("replaces a value (dotenv secrets/staging.env APPWRITE_API_KEY)",),
@@ -82,7 +82,7 @@ CASES: dict[str, Case] = {
     "an undelivered key that is dead": Case(
         declared=wanted(sinks=(SINK,)),
         found=undelivered(expire=NOW),
-        held={SINK: None},
+        held=NOTHING,
         action=Create,
         reason=Reason.UNFINISHED,
     ),
@@ -95,14 +95,14 @@ CASES: dict[str, Case] = {
     "an undelivered key that lives": Case(
         declared=wanted(sinks=(SINK,)),
         found=undelivered(),
-        held={SINK: None},
+        held=NOTHING,
         action=Deliver,
         reason=Reason.UNDELIVERED,
     ),
     "an undelivered key over an older value": Case(
         declared=wanted(sinks=(SINK,)),
         found=undelivered(),
-        held={SINK: OLD},
+        held={SINK: holding(OLD)},
         action=Deliver,
         reason=Reason.UNDELIVERED,
         marks=("replaces a value (dotenv secrets/staging.env APPWRITE_API_KEY)",),
@@ -127,14 +127,14 @@ CASES: dict[str, Case] = {
     "a variable that is missing": Case(
         declared=wanted(sinks=(SINK,)),
         found=live_key(),
-        held={SINK: None},
+        held=NOTHING,
         action=Deliver,
         reason=Reason.SINK_DIFFERS,
     ),
     "a variable that holds something else": Case(
         declared=wanted(sinks=(SINK,)),
         found=live_key(),
-        held={SINK: OLD},
+        held={SINK: holding(OLD)},
         action=Deliver,
         reason=Reason.SINK_DIFFERS,
         marks=("replaces a value (dotenv secrets/staging.env APPWRITE_API_KEY)",),
@@ -142,14 +142,14 @@ CASES: dict[str, Case] = {
     "a variable that is missing, and a field that differs": Case(
         declared=wanted(title="New", sinks=(SINK,)),
         found=live_key(),
-        held={SINK: None},
+        held=NOTHING,
         action=Deliver,
         reason=Reason.SINK_DIFFERS,
     ),
     "an expired key that is revived, and its variable missing": Case(
         declared=wanted(sinks=(SINK,)),
         found=live_key(expire=NOW - DAY),
-        held={SINK: None},
+        held=NOTHING,
         action=Deliver,
         reason=Reason.SINK_DIFFERS,
         marks=("expiry removed",),
@@ -186,13 +186,13 @@ CASES: dict[str, Case] = {
     "a key as declared whose sink cannot be read": Case(
         declared=wanted(sinks=(SINK,)), found=live_key(), action=Deliver, reason=Reason.SINK_UNREADABLE
     ),
-    "a key as declared whose secret is hidden": Case(
-        declared=wanted(sinks=(SINK,)), found=live_key(secret=None), held={SINK: None}, action=None, reason=Reason.EQUAL
+    "a key as declared whose secret is hidden, beside a value that nobody wrote a note for": Case(
+        declared=wanted(sinks=(SINK,)), found=live_key(secret=None), held=DELIVERED, action=None, reason=Reason.EQUAL
     ),
     "an expired key as declared, its variable missing": Case(
         declared=wanted(expiry=At(NOW - DAY), sinks=(SINK,)),
         found=live_key(expire=NOW - DAY),
-        held={SINK: None},
+        held=NOTHING,
         action=None,
         reason=Reason.EQUAL,
     ),
@@ -274,6 +274,7 @@ def test_the_table_above_has_every_action_reason_and_mark() -> None:
     plans.append(plan_environment(desired(absent=frozenset({"old"})), live(live_key(id="old")), {}))
     plans.append(plan_environment(desired(prune="expire"), live(live_key(), undelivered("lost")), {}))
     plans.append(plan_environment(desired(prune="report"), live(live_key()), {}))
+    plans.append(sinks()[1])
     changes = [change for plan in plans for change in plan.changes]
     reasons = {entry.reason for plan in plans for entry in (*plan.changes, *plan.unchanged)}
 
@@ -325,7 +326,7 @@ def test_a_field_that_differs_does_not_move_an_expiry_within_the_minute() -> Non
 
 @pytest.mark.parametrize("past", [NOW, NOW - DAY])
 def test_a_key_with_a_fixed_expire_in_the_past_is_not_created_and_that_is_said(past: datetime) -> None:
-    plan = plan_environment(desired(wanted(expiry=At(past), sinks=(SINK,))), live(), {SINK: None})
+    plan = plan_environment(desired(wanted(expiry=At(past), sinks=(SINK,))), live(), NOTHING)
 
     assert plan.changes == ()
     assert plan.warnings == ("staging/ci is not created: its expire is in the past",)
@@ -343,7 +344,7 @@ def test_a_live_key_with_a_fixed_expire_in_the_past_needs_no_change_and_that_is_
 def test_a_duration_that_has_run_out_leaves_the_key_expired() -> None:
     key = live_key(expire=NOW - DAY, age=DAY * 31)
 
-    plan = plan_environment(desired(wanted(expiry=After(DAY * 30), sinks=(SINK,))), live(key), {SINK: None})
+    plan = plan_environment(desired(wanted(expiry=After(DAY * 30), sinks=(SINK,))), live(key), NOTHING)
 
     assert plan.changes == ()
     assert plan.warnings == ("staging/ci expired at 2026-11-22T12:00:00Z and is left so",)
@@ -368,7 +369,7 @@ def test_a_project_that_fills_up_is_warned_of_early(count: int, warned: bool) ->
 
 def test_only_sinks_that_lack_the_secret_are_delivered_to() -> None:
     plan = plan_environment(
-        desired(wanted(sinks=(SINK, OTHER_SINK))), live(live_key()), {SINK: SECRET, OTHER_SINK: None}
+        desired(wanted(sinks=(SINK, OTHER_SINK))), live(live_key()), {SINK: holding(SECRET), OTHER_SINK: EMPTY}
     )
 
     (change,) = plan.changes

@@ -1,5 +1,6 @@
 """The order in which an environment's changes are made."""
 
+from reconciler.core.holding import EMPTY
 from reconciler.core.keys import MAX_KEYS
 from reconciler.core.plan import Create, Delete, Deliver, Update
 from reconciler.core.planner import plan_environment
@@ -12,7 +13,7 @@ FOUND = (live_key("lacking"), live_key("stale"), live_key("old"), live_key("expi
 
 def kinds(*strangers: int) -> list[tuple[set[type], bool]]:
     others = [live_key(id=f"stranger-{number}") for number in range(*strangers)]
-    plan = plan_environment(DECLARED, live(*FOUND, *others), {SINK: None})
+    plan = plan_environment(DECLARED, live(*FOUND, *others), {SINK: EMPTY})
     return [({type(change) for change in stage.changes}, stage.needs_success) for stage in stages(plan)]
 
 

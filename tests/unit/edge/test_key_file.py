@@ -18,7 +18,7 @@ def test_it_is_for_its_owner_alone_whatever_the_mask(tmp_path: Path, mask: int) 
     path = tmp_path / "key"
     before = os.umask(mask)
     try:
-        KeyFile(path).write(SECRET)
+        KeyFile(path).write(SECRET, None)
     finally:
         os.umask(before)
 
@@ -43,7 +43,7 @@ def test_it_takes_no_others_place(tmp_path: Path, kind: str) -> None:
     with pytest.raises(SinkError, match="exists already"):
         file.preflight()
     with pytest.raises(SinkError, match="File exists"):
-        file.write(SECRET)
+        file.write(SECRET, None)
     file.remove()
 
     assert os.path.lexists(path)
@@ -56,7 +56,7 @@ def test_a_folder_that_is_missing_is_made_for_its_owner_alone(tmp_path: Path) ->
 
     file.preflight()
     assert list(tmp_path.iterdir()) == []
-    file.write(SECRET)
+    file.write(SECRET, None)
 
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
 
@@ -70,10 +70,10 @@ def test_where_there_can_be_no_file_preflight_says_so(tmp_path: Path) -> None:
 
 def test_what_it_made_it_reads_and_removes(tmp_path: Path) -> None:
     file = KeyFile(tmp_path / "key")
-    assert file.read() is None
+    assert file.look().secret is None
 
-    file.write(SECRET)
-    assert file.read() == SECRET
+    file.write(SECRET, None)
+    assert file.look().secret == SECRET
     file.remove()
 
     assert list(tmp_path.iterdir()) == []
@@ -87,6 +87,6 @@ def test_a_disk_that_is_full_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(os, "fsync", full)
 
     with pytest.raises(SinkError, match="No space left"):
-        KeyFile(tmp_path / "key").write(SECRET)
+        KeyFile(tmp_path / "key").write(SECRET, None)
 
     assert list(tmp_path.iterdir()) == []

@@ -47,7 +47,7 @@ def test_a_schema_is_one_closed_and_described(name: str) -> None:
             for field in part["properties"].values():
                 assert field.get("description") or "$ref" in field or "title" in field, field
         else:
-            assert part["additionalProperties"] == {"type": "string"}  # a sink's options
+            assert "string" in part["additionalProperties"]["type"]  # a sink's options
 
 
 def parts(value: Any) -> Iterator[dict[str, Any]]:

@@ -45,6 +45,7 @@ def test_the_snapshots_show_every_action_reason_mark_guard_and_status() -> None:
         "beyond-credential",
         "deletes",
         "empty",
+        "foreign-value",
         "in-use",
         "limit",
         "may-not-create",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pytest
 
 from reconciler.core.connecting import connection, unset_variables
+from reconciler.core.delivery import at
 from reconciler.core.desired import After, CredentialSpec, Desired
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.manifest import Manifest, parse
@@ -154,7 +155,7 @@ def test_placeholders_of_sinks_are_filled_in_and_paths_start_at_the_manifest() -
     (key,) = desired(text).keys
     (sink,) = key.sinks
     generated = key_id(Realm(owner="shop", environment="e", project="p"), "ci")
-    assert sink.option("path") == f"team/p-ci-{generated}.env"
+    assert at(sink, generated).option("path") == f"team/p-ci-{generated}.env"
     assert sink.option("variable") == "KEY_ci"
 
 

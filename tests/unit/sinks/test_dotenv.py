@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.desired import SinkSpec
+from reconciler.core.holding import EMPTY, holding
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks, files
 from reconciler.edge.sinks.dotenv import DotenvSink
@@ -49,18 +50,18 @@ def path(tmp_path: Path) -> Path:
 
 def after_write(path: Path, content: bytes, secret: Secret = SECRET) -> bytes:
     path.write_bytes(content)
-    DotenvSink(path=path, variable=NAME).write(secret)
+    DotenvSink(path=path, variable=NAME).write(secret, None)
     return path.read_bytes()
 
 
 def test_a_file_that_is_not_there_is_made(path: Path) -> None:
     sink = DotenvSink(path=path, variable=NAME)
-    assert sink.read() is None
+    assert sink.look().secret is None
 
-    sink.write(SECRET)
+    sink.write(SECRET, None)
 
     assert path.read_bytes() == LINE + b"\n"
-    assert sink.read() == SECRET
+    assert sink.look().secret == SECRET
 
 
 @pytest.mark.parametrize(
@@ -139,10 +140,10 @@ def test_a_file_of_any_content_is_only_added_to(tmp_path_factory: pytest.TempPat
     before = _values(content)
 
     sink = DotenvSink(path=path, variable=NAME)
-    sink.write(SECRET)
+    sink.write(SECRET, None)
 
     assert path.read_bytes().startswith(content)
-    assert sink.read() == SECRET
+    assert sink.look().secret == SECRET
     assert _values(path.read_bytes()) == before | {NAME: SECRET.reveal()}
     sink.remove()
     assert path.read_bytes().rstrip() == content.rstrip()
@@ -164,7 +165,7 @@ def test_every_printable_secret_reads_back_through_python_dotenv(
     after_write(path, b"A=1\n", Secret(text))
 
     assert dotenv_values(path, interpolate=False) == {"A": "1", NAME: text}
-    assert DotenvSink(path=path, variable=NAME).read() == Secret(text)
+    assert DotenvSink(path=path, variable=NAME).look().secret == Secret(text)
 
 
 def test_every_printable_secret_reads_back_through_a_shell(path: Path) -> None:
@@ -173,7 +174,7 @@ def test_every_printable_secret_reads_back_through_a_shell(path: Path) -> None:
     texts = [f"a{each}{each}b{each}" for each in characters if each != "'"]
     texts += ["it's", "'", "''", "\\'", 'say "it\'s"', "#", " a ", "~", "*", "a#b", "!!", "x=y"]
     for number, text in enumerate(texts):
-        DotenvSink(path=path, variable=f"V{number}").write(Secret(text))
+        DotenvSink(path=path, variable=f"V{number}").write(Secret(text), None)
 
     script = 'set -a; . "$0"; shift; for name; do printf "%s\\0" "${!name}"; done'
     names = [f"V{number}" for number in range(len(texts))]
@@ -188,9 +189,9 @@ def test_a_multi_line_value_that_was_there_can_be_put_back(path: Path) -> None:
     sink = DotenvSink(path=path, variable=NAME)
     assert old == LINE + b"\n"
 
-    sink.write(Secret("two\nlines"))
+    sink.write(Secret("two\nlines"), None)
 
-    assert sink.read() == Secret("two\nlines")
+    assert sink.look().secret == Secret("two\nlines")
 
 
 @pytest.mark.parametrize(
@@ -225,7 +226,7 @@ def test_many_variables_of_one_file_are_observed_with_one_reading(path: Path, mo
 
     held = InstalledSinks().observe(specs)
 
-    assert list(held.values()) == [Secret("1"), Secret("2"), None, None]
+    assert list(held.values()) == [holding(Secret("1")), holding(Secret("2")), EMPTY, EMPTY]
     assert readings == [path]
 
 
@@ -233,7 +234,7 @@ def test_what_fails_before_it_is_written_has_the_secret_in_no_frame(tmp_path: Pa
     secret = Secret("standard_5ec4e7")
 
     with pytest.raises(SinkError) as failed:
-        DotenvSink(path=tmp_path, variable="A").write(secret)
+        DotenvSink(path=tmp_path, variable="A").write(secret, None)
 
     frames = traceback.TracebackException.from_exception(failed.value, capture_locals=True)
     shown = "".join(frames.format())
@@ -245,9 +246,9 @@ def test_a_sink_that_cannot_be_read_is_left_out_of_what_is_observed(tmp_path: Pa
     folder = SinkSpec(kind="dotenv", options=(("path", str(tmp_path)), ("variable", "A")))
     missing = SinkSpec(kind="dotenv", options=(("path", str(tmp_path / "none.env")), ("variable", "A")))
 
-    assert InstalledSinks().observe([folder, missing]) == {missing: None}
+    assert InstalledSinks().observe([folder, missing]) == {missing: EMPTY}
 
 
 def test_a_kind_of_sink_that_is_not_installed_is_refused() -> None:
-    with pytest.raises(UsageError, match="no sink of kind 'vault'"):
-        InstalledSinks().open(SinkSpec(kind="vault", options=()))
+    with pytest.raises(UsageError, match='no sink of kind "pigeon"'):
+        InstalledSinks().open(SinkSpec(kind="pigeon", options=()))

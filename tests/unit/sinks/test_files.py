@@ -79,7 +79,7 @@ def test_a_written_file_is_the_owners_alone(path: Path, before: int | None, umas
         path.chmod(before)
     old = os.umask(umask)
     try:
-        DotenvSink(path=path, variable="A").write(SECRET)
+        DotenvSink(path=path, variable="A").write(SECRET, None)
     finally:
         os.umask(old)
 
@@ -92,7 +92,7 @@ def test_missing_folders_are_made_the_owners_alone(tmp_path: Path) -> None:
     sink.preflight()
     assert not (tmp_path / "a").exists()
 
-    sink.write(SECRET)
+    sink.write(SECRET, None)
 
     assert [mode(folder) for folder in (path.parent, path.parent.parent)] == [0o700, 0o700]
     assert [each.name for each in path.parent.iterdir()] == ["app.env"]
@@ -103,7 +103,7 @@ def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     folder.mkdir()
     folder.chmod(0o755)
 
-    DotenvSink(path=folder / "app.env", variable="A").write(SECRET)
+    DotenvSink(path=folder / "app.env", variable="A").write(SECRET, None)
 
     assert mode(folder) == 0o755
 
@@ -113,7 +113,7 @@ def test_a_file_that_root_writes_stays_its_owners(path: Path) -> None:
     path.touch()
     os.chown(path, 1000, 1001)
 
-    DotenvSink(path=path, variable="A").write(SECRET)
+    DotenvSink(path=path, variable="A").write(SECRET, None)
 
     assert (path.stat().st_uid, path.stat().st_gid, mode(path)) == (1000, 1001, 0o600)
 
@@ -206,7 +206,7 @@ def test_a_full_disk_leaves_the_old_file_and_says_so(path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
         sink.preflight()
         try:
-            sink.write(Secret("standard_5ec4e7"))
+            sink.write(Secret("standard_5ec4e7"), None)
         except SinkError as error:
             print(error)
             print(error.hint)
@@ -225,7 +225,7 @@ def test_a_kill_before_the_rename_leaves_the_old_file_and_the_next_writer_cleans
     script = f"""
         import os, signal
         {moment} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        sink.write(Secret("standard_5ec4e7"))
+        sink.write(Secret("standard_5ec4e7"), None)
     """
 
     process = run(script, path, "A")
@@ -236,9 +236,9 @@ def test_a_kill_before_the_rename_leaves_the_old_file_and_the_next_writer_cleans
     left = [each for each in path.parent.iterdir() if each != path]
     assert [each.name for each in left] == [".reconciler-draft"]
     assert mode(left[0]) == 0o600
-    DotenvSink(path=path, variable="A").write(SECRET)
+    DotenvSink(path=path, variable="A").write(SECRET, None)
     assert [each.name for each in path.parent.iterdir()] == ["app.env"]
-    assert DotenvSink(path=path, variable="A").read() == SECRET
+    assert DotenvSink(path=path, variable="A").look().secret == SECRET
 
 
 @pytest.mark.parametrize("name", ["n" * 255, "ключ" * 31 + ".env"], ids=["ASCII", "Cyrillic"])
@@ -246,9 +246,9 @@ def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path, name: str) -> Non
     sink = DotenvSink(path=tmp_path / name, variable="A")
     sink.preflight()
 
-    sink.write(SECRET)
+    sink.write(SECRET, None)
 
-    assert sink.read() == SECRET
+    assert sink.look().secret == SECRET
 
 
 def test_a_name_that_is_too_long_is_said_before_anything_is_minted(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_threads_that_write_one_file_lose_nothing(path: Path) -> None:
     names = [f"V{number}" for number in range(40)]
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda name: DotenvSink(path=path, variable=name).write(Secret(name.lower())), names))
+        list(pool.map(lambda name: DotenvSink(path=path, variable=name).write(Secret(name.lower()), None), names))
 
     assert dotenv_values(path) == {name: name.lower() for name in names}
     assert path.read_bytes().startswith(b"# kept\n")
@@ -270,7 +270,7 @@ def test_threads_that_write_one_file_lose_nothing(path: Path) -> None:
 def test_processes_that_write_one_file_lose_nothing(path: Path) -> None:
     script = """
         for number in range(10):
-            DotenvSink(path=sink.path, variable=f"{sink.variable}{number}").write(Secret(f"s{number}"))
+            DotenvSink(path=sink.path, variable=f"{sink.variable}{number}").write(Secret(f"s{number}"), None)
     """
 
     for process in [run(script, path, name) for name in "ABC"]:
@@ -283,6 +283,6 @@ def test_no_error_of_a_sink_holds_the_secret(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(SinkError) as failed:
-        DotenvSink(path=tmp_path / "file" / "app.env", variable="A").write(SECRET)
+        DotenvSink(path=tmp_path / "file" / "app.env", variable="A").write(SECRET, None)
 
     assert SECRET.reveal() not in f"{failed.value!r} {failed.value.hint} {failed.value.__cause__!r}"

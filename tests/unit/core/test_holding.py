@@ -1,0 +1,182 @@
+"""Whether a sink holds a key's secret: by the secret, by the note beside it, by the time of the last write."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from reconciler.core.desired import SinkSpec
+from reconciler.core.globs import Selection
+from reconciler.core.guards import Allowances, check
+from reconciler.core.holding import (
+    EMPTY,
+    UNSEEN,
+    Holding,
+    Match,
+    Note,
+    fingerprint,
+    holding,
+    is_same,
+    match,
+    note_of,
+    parse_note,
+)
+from reconciler.core.ids import Realm, key_id
+from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Unseen
+from reconciler.core.planner import plan_environment, sinks_to_look_at
+from reconciler.core.secret import Secret
+from tests.support.builders import NOW, REALM, SINK, desired, live, live_key, owned_id, wanted
+
+SECRET = Secret("standard_" + "5" * 40)
+OTHER = Secret("standard_" + "6" * 40)
+SHOWN = live_key(secret=SECRET)
+HIDDEN = live_key(secret=None)
+NOTE = note_of(SHOWN, SECRET)
+NOTE_OF_OLD = note_of(replace(SHOWN, id=owned_id("ci", 2)), OTHER)
+HOOK = SinkSpec(kind="exec", options=(("command", ("./push",)),))
+
+
+@pytest.mark.parametrize(
+    ("held", "shown", "hidden"),
+    [
+        (EMPTY, Match.LACKS, Match.LACKS),
+        (UNSEEN, Match.UNKNOWN, Match.UNKNOWN),
+        (holding(SECRET), Match.HOLDS, Match.UNKNOWN),
+        (holding(OTHER), Match.LACKS, Match.UNKNOWN),
+        (holding(SECRET, NOTE), Match.HOLDS, Match.HOLDS),
+        (holding(OTHER, NOTE), Match.LACKS, Match.LACKS),
+        (holding(OTHER, NOTE_OF_OLD), Match.LACKS, Match.LACKS),
+        (Holding(occupied=True, note=NOTE), Match.HOLDS, Match.HOLDS),
+        (Holding(occupied=True, note=NOTE_OF_OLD), Match.LACKS, Match.LACKS),
+        (Holding(occupied=True, note=replace(NOTE, fingerprint="0" * 32)), Match.LACKS, Match.HOLDS),
+        (Holding(occupied=True), Match.UNKNOWN, Match.UNKNOWN),
+        (Holding(occupied=True, written=SHOWN.created - timedelta(seconds=1)), Match.LACKS, Match.LACKS),
+        (Holding(occupied=True, written=SHOWN.created), Match.UNKNOWN, Match.UNKNOWN),
+    ],
+)
+def test_a_sink_is_judged_by_the_best_that_can_be_seen(held: Holding, shown: Match, hidden: Match) -> None:
+    assert (match(held, SHOWN), match(held, HIDDEN)) == (shown, hidden)
+
+
+def test_what_a_sink_is_known_to_hold_is_not_written_again() -> None:
+    assert is_same(holding(SECRET), SECRET, NOTE)
+    assert not is_same(holding(OTHER, NOTE), SECRET, NOTE)
+    assert is_same(Holding(occupied=True, note=NOTE), SECRET, NOTE)
+    assert not is_same(Holding(occupied=True, note=NOTE_OF_OLD), SECRET, NOTE)
+    assert not is_same(Holding(occupied=True), SECRET, NOTE)
+    assert not is_same(EMPTY, SECRET, NOTE)
+
+
+def test_a_note_is_one_line_that_is_read_back_whatever_stands_around_it() -> None:
+    assert str(NOTE) == (
+        f"key={SHOWN.id} created=2026-10-24T12:00:00.000+00:00 fingerprint={fingerprint(SHOWN.id, SECRET)}"
+    )
+    assert parse_note(f"# reconciler: A {NOTE} # by hand\r\n") == NOTE
+
+
+@pytest.mark.parametrize("text", ["", "key=a", str(NOTE)[:-1], str(NOTE).replace("2026-10-24", "2026-99-99")])
+def test_what_is_no_note_is_none(text: str) -> None:
+    assert parse_note(text) is None
+
+
+def test_a_fingerprint_is_salted_with_the_key_and_holds_nothing_of_the_secret() -> None:
+    assert fingerprint("a", SECRET) != fingerprint("b", SECRET)
+    assert fingerprint("a", SECRET) not in SECRET.reveal()
+    assert SECRET.reveal()[9:20] not in str(NOTE)
+
+
+def plan(held: Holding | None, found: bool = True, *, hidden: bool = True, sink: SinkSpec = SINK) -> EnvironmentPlan:
+    keys = (live_key(secret=None if hidden else SECRET),) if found else ()
+    return plan_environment(desired(wanted(sinks=(sink,))), live(*keys), {sink: held} if held else {})
+
+
+def test_where_secrets_are_hidden_a_sink_that_lacks_one_gets_that_of_a_new_key() -> None:
+    made = plan(EMPTY)
+
+    create, delete = sorted(made.changes, key=lambda change: isinstance(change, Delete))
+    assert isinstance(create, Create)
+    assert (create.key_id, create.reason, create.leftover) == (owned_id("ci", 2), Reason.SECRET_LOST, None)
+    assert isinstance(delete, Delete)
+    assert (delete.key_id, delete.reason) == (owned_id("ci"), Reason.SUPERSEDED)
+
+
+@pytest.mark.parametrize("held", [None, UNSEEN, Holding(occupied=True), holding(OTHER)])
+def test_where_nothing_is_known_no_key_is_made_and_that_is_said(held: Holding | None) -> None:
+    made = plan(held)
+
+    assert made.changes == ()
+    why = "it cannot be read" if held is None else ""
+    assert made.unseen == (Unseen(address="staging/ci", sink="dotenv secrets/staging.env APPWRITE_API_KEY", why=why),)
+
+
+def test_an_adopted_key_is_not_replaced_where_its_secret_is_hidden() -> None:
+    made = plan_environment(
+        desired(wanted(sinks=(SINK,), adopts="by-hand")), live(live_key(id="by-hand", secret=None)), {SINK: EMPTY}
+    )
+
+    assert made.changes == ()
+
+
+def test_a_sink_that_shows_nothing_is_delivered_to_again_where_the_key_is_a_target() -> None:
+    wish = desired(wanted(sinks=(HOOK,)))
+    assert plan_environment(wish, live(live_key()), {HOOK: UNSEEN}).changes == ()
+
+    targeted = replace(wish, selection=Selection(targets=("staging/ci",)))
+    (change,) = plan_environment(targeted, live(live_key()), {HOOK: UNSEEN}).changes
+
+    assert isinstance(change, Deliver)
+    assert (change.sinks, change.reason) == ((HOOK,), Reason.SINK_NAMED)
+
+
+def foreign(realm: Realm) -> Note:
+    return Note(key_id=key_id(realm, "ci"), created=NOW, fingerprint="0" * 32)
+
+
+def test_the_secret_of_another_manifests_key_is_never_overwritten() -> None:
+    wish = desired(wanted(sinks=(SINK,)))
+    theirs = foreign(replace(REALM, owner="somebody-else"))
+
+    made = plan_environment(wish, live(), {SINK: holding(OTHER, theirs)})
+
+    (refusal,) = check(wish, made, Allowances())
+    assert refusal.guard == "foreign-value"
+    assert f"dotenv secrets/staging.env APPWRITE_API_KEY, of key {theirs.key_id}" in refusal.message
+
+
+@pytest.mark.parametrize("note", [None, foreign(REALM), replace(foreign(REALM), key_id="made-by-hand")])
+def test_any_other_value_is_marked_and_replaced(note: Note | None) -> None:
+    wish = desired(wanted(sinks=(SINK,)))
+
+    made = plan_environment(wish, live(), {SINK: holding(OTHER, note)})
+
+    assert check(wish, made, Allowances()) == ()
+    (change,) = made.changes
+    (mark,) = (mark for mark in change.marks if "replaces" in str(mark))
+    assert (
+        str(mark)
+        == f"replaces a value (dotenv secrets/staging.env APPWRITE_API_KEY{f', of key {note.key_id}' if note else ''})"
+    )
+
+
+def test_a_sink_with_the_id_in_its_place_is_looked_at_for_every_id_that_its_key_has_or_may_get() -> None:
+    sink = replace(SINK, options=(("path", "{id}.env"), ("variable", "A")))
+    wish = desired(wanted(sinks=(sink, SINK)))
+
+    looked = [each.option("path") for each in sinks_to_look_at(wish, live(live_key(generation=4)))]
+
+    assert looked == [
+        f"{owned_id('ci')}.env",
+        f"{owned_id('ci', 4)}.env",
+        f"{owned_id('ci', 5)}.env",
+        "secrets/staging.env",
+    ]
+
+
+def test_each_generation_is_delivered_to_the_place_of_its_own_id() -> None:
+    sink = replace(SINK, options=(("path", "{id}.env"), ("variable", "A")))
+    place = replace(sink, options=(("path", f"{owned_id('ci', 4)}.env"), ("variable", "A")))
+    found = live(live_key(generation=4, secret=SECRET))
+
+    assert plan_environment(desired(wanted(sinks=(sink,))), found, {place: holding(SECRET)}).changes == ()
+    (change,) = plan_environment(desired(wanted(sinks=(sink,))), found, {place: holding(OTHER)}).changes
+    assert isinstance(change, Deliver)
