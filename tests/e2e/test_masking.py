@@ -216,6 +216,16 @@ def test_the_first_key_is_masked_before_it_is_shown_or_kept(runner: Runner, wher
     ]
 
 
+def test_a_secret_that_is_revealed_is_masked_before_it_is_shown(runner: Runner) -> None:
+    runner("apply", "--auto-approve")
+
+    timeline = runner("reveal", "live/backend", "--force")
+
+    (shown,) = timeline.texts("out")
+    assert shown.strip() in runner.keys
+    assert_masked(timeline, {runner.server.session, *runner.keys})
+
+
 def test_a_lent_key_is_masked_before_the_command_that_gets_it_runs(runner: Runner) -> None:
     given: list[str] = []
 
