@@ -219,3 +219,17 @@ def test_an_answer_that_never_comes_is_told_and_the_next_run_converges(forges: F
     assert forges.apply().code == 0
     forges.assert_delivered()
     assert not forges.pending
+
+
+def test_what_nobody_can_compare_is_delivered_again_where_the_key_is_named(forges: Forges) -> None:
+    assert forges.apply().code == 0
+    forges.secrets[NAME].value = "of somebody else"
+    assert not forges.pending
+
+    applied = forges("apply", "--auto-approve", "--target", "production/storefront")
+
+    assert applied.code == 0, applied.err
+    if forges.hides:
+        assert forges.held[0] == "of somebody else"  # nobody has the secret to deliver it again
+    else:
+        forges.assert_delivered()
