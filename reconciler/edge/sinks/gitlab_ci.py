@@ -61,14 +61,14 @@ class GitLabVariable:
     settings: Mapping[str, bool] = field(default_factory=dict)
 
     def preflight(self) -> None:
-        """Raise SinkError where the token may not write variables there: whoever may read them may write them, with a
-        token whose scope is `api`.
+        """Raise SinkError where the token may not write variables there: whoever may read them may write them, unless
+        the token's scope is `read_api`.
         """
         self.look()
         answer = self.gitlab.read("personal_access_tokens/self", known=frozenset({200, 400, 401, 403, 404}))
         match answer.body:
-            case {"scopes": [*scopes]} if "api" not in scopes:
-                raise SinkError("GITLAB_TOKEN may only read: its scopes do not include api", hint=self.owner.hint)
+            case {"scopes": [*scopes]} if "read_api" in scopes and "api" not in scopes:
+                raise SinkError("GITLAB_TOKEN may only read: its scope is read_api", hint=self.owner.hint)
 
     def look(self) -> Holding:
         """The variable's value, where it is not hidden, and the note in its description."""
