@@ -51,7 +51,7 @@ from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.edge.sinks import InstalledSinks
 from reconciler.edge.sinks.surroundings import Tell, tell_nobody
 from reconciler.errors import GuardError, UsageError, raise_together
-from reconciler.ports import Clock, SecretSink, Sinks
+from reconciler.ports import Clock, Mask, SecretSink, Sinks, unmasked
 
 __all__ = [
     "Allowances",
@@ -213,12 +213,14 @@ async def connect(  # noqa: PLR0913 - what a run is made of
     login: Login | None = None,
     no_exec: bool = False,
     tell: Tell = tell_nobody,
+    mask: Mask = unmasked,
 ) -> AsyncIterator[Reconciler]:
     """Connect the named environments, each once, or all: reads variables and credentials, calls no server yet.
 
     With a login each server is logged in to, whatever credential the manifests name, and logged out of at the end.
     With `no_exec` every plan is refused in which a key is delivered by a command. `tell` gets each line that such
     a command says, without the secret, from any thread.
+    `mask` is told of each secret as it comes into being.
 
     An environment that several manifests have is connected for each of them.
     """
@@ -227,13 +229,13 @@ async def connect(  # noqa: PLR0913 - what a run is made of
     stop = asyncio.Event()
     # Sinks block: each call in flight may wait for one.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max(parallelism, PARALLELISM)))
-    made = wired(variables, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop, login=login)
+    made = wired(variables, parallelism=parallelism, clock=clock, entropy=entropy, stop=stop, login=login, mask=mask)
     async with made as wiring:
         several = (manifests,) if isinstance(manifests, Manifest) else tuple(manifests)
         sites = await wiring.sites(chosen(several, environments))
         in_use = [site.secret for site in sites if site.secret is not None]
         commands = without_credentials(variables, credential_variables(several), in_use)
-        with InstalledSinks(variables, command_variables=commands, tell=tell) as sinks:
+        with InstalledSinks(variables, mask, command_variables=commands, tell=tell) as sinks:
             yield Reconciler(
                 sites=sites,
                 parallelism=parallelism,

@@ -20,6 +20,7 @@ from reconciler.core.parallelism import PARALLELISM
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock, here
 from reconciler.errors import ManifestError, ReconcilerError
+from reconciler.ports import Mask, unmasked
 
 
 async def examine(
@@ -29,12 +30,14 @@ async def examine(
     variables: Mapping[str, str],
     write_probes: bool = False,
     login: Login | None = None,
+    mask: Mask = unmasked,
 ) -> Checkup:
     """Look at the named environments, or all. Raises UsageError for a name that no manifest has, and nothing else that
     is wrong with one.
 
     With `write_probes` each server is also asked to delete a key that does not exist, and to create one whose id is
-    taken: it refuses both, and how it does says what the credential may do.
+    taken: it refuses both, and how it does says what the credential may do. `mask` is told of each secret as it comes
+    into being.
     """
     variables = Variables(variables)
     choices = chosen(tuple(manifests), environments)
@@ -46,6 +49,7 @@ async def examine(
         entropy=entropy,
         stop=asyncio.Event(),
         login=login,
+        mask=mask,
     )
     async with made as wiring:
         admitted = [await _admitted(wiring, *choice) for choice in choices]

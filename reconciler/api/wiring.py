@@ -31,7 +31,7 @@ from reconciler.edge.appwrite import AppwriteKeys, Server, open_http
 from reconciler.edge.credentials import Credential
 from reconciler.edge.resources import shipped_catalogue
 from reconciler.errors import ReconcilerError, UsageError, raise_together
-from reconciler.ports import Clock
+from reconciler.ports import Clock, Mask, unmasked
 
 if TYPE_CHECKING:
     import httpx
@@ -87,6 +87,7 @@ class Wiring:
     entropy: random.Random
     stop: asyncio.Event
     logins: Logins | None = None
+    mask: Mask = unmasked
 
     async def sites(self, choices: Iterable[Chosen]) -> tuple[Site, ...]:
         """Every environment's site; raises what is wrong with all of them at once."""
@@ -106,10 +107,12 @@ class Wiring:
         folder = Path(manifest.path).parent
         if self.logins is not None and self._logs_in(found):
             http, limiter, _ = self.servers.at(found.endpoint, folder)
-            return await self.logins.session(found, http, limiter)
+            session = await self.logins.session(found, http, limiter)
+            self.mask((session.secret,))
+            return session
         if found.credential is not None and found.credential.source == "command":
-            return await asyncio.to_thread(credentials.load, found, self.variables, folder)
-        return credentials.load(found, self.variables, folder)
+            return await asyncio.to_thread(credentials.load, found, self.variables, folder, self.mask)
+        return credentials.load(found, self.variables, folder, self.mask)
 
     def _logs_in(self, found: Connection) -> bool:
         return self.logins is not None and found.endpoint != EMULATOR
@@ -122,7 +125,9 @@ class Wiring:
         if found.endpoint == EMULATOR:
             emulator = self.servers.emulator(folder)
             emulator.ensure_project(found.project)
-            credential = credential or Credential(kind="session", secret=Secret(emulator.console_session()))
+            if credential is None:
+                credential = Credential(kind="session", secret=Secret(emulator.console_session()))
+                self.mask((credential.secret,))
         in_use = credential.in_use(described) if credential else None
         http, limiter, server = self.servers.at(found.endpoint, folder)
         store = AppwriteKeys(
@@ -136,6 +141,7 @@ class Wiring:
             label=found.environment,
             stop=self.stop,
             server=server,
+            mask=self.mask,
         )
 
         def desired(facts: ServerFacts) -> Desired:
@@ -154,7 +160,7 @@ class Wiring:
 
 
 @asynccontextmanager
-async def wired(
+async def wired(  # noqa: PLR0913 - what a run is made of
     variables: Variables,
     *,
     parallelism: int,
@@ -162,6 +168,7 @@ async def wired(
     entropy: random.Random,
     stop: asyncio.Event,
     login: Login | None,
+    mask: Mask,
 ) -> AsyncIterator[Wiring]:
     """A wiring whose connections are closed, and whose logins are ended, with the context."""
     async with AsyncExitStack() as stack:
@@ -173,6 +180,7 @@ async def wired(
             entropy=entropy,
             stop=stop,
             logins=Logins(stack=stack, login=login, clock=clock) if login else None,
+            mask=mask,
         )
 
 

@@ -14,6 +14,7 @@ import click
 from reconciler.cli import console, options
 from reconciler.cli import login as logins
 from reconciler.cli.interrupt import interruptible, plain_ctrl_c
+from reconciler.cli.masking import masking
 from reconciler.cli.plan import annotate, render
 from reconciler.cli.progress import progress
 from reconciler.cli.waiting import patiently
@@ -202,6 +203,7 @@ class _Run:
             login=self._login,
             no_exec=self._no_exec,
             tell=console.note,
+            mask=masking(),
         )
         with logins.ended_with(self._login):
             async with connected as reconciler:

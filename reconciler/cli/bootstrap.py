@@ -12,6 +12,7 @@ import click
 from reconciler.cli import console, options
 from reconciler.cli import login as logins
 from reconciler.cli.interrupt import plain_ctrl_c
+from reconciler.cli.masking import masking
 from reconciler.cli.waiting import patiently
 from reconciler.core.holding import UNSEEN, Holding, Note
 from reconciler.errors import SinkError, UsageError
@@ -65,7 +66,7 @@ def bootstrap(
     account = logins.login(login)
 
     async def make() -> Made:
-        connected = api.connect(manifest, [environment], variables=os.environ, login=account)
+        connected = api.connect(manifest, [environment], variables=os.environ, login=account, mask=masking())
         with logins.ended_with(account):
             async with connected as reconciler:
                 with patiently("gives up"):
@@ -111,9 +112,7 @@ def _expiry(text: str) -> Expiry:
 
 
 class _Printed:
-    """The `SecretSink` port over stdout. GitHub is told to mask the secret before it is shown; its runner listens to
-    stderr too, so that stdout holds the secret and nothing else.
-    """
+    """The `SecretSink` port over stdout, which holds the secret and nothing else."""
 
     def preflight(self) -> None:
         """Nothing can be known of a stream before it is written."""
@@ -124,8 +123,6 @@ class _Printed:
 
     def write(self, secret: Secret, _: Note | None) -> None:
         """Print it."""
-        if os.environ.get("GITHUB_ACTIONS") == "true":
-            console.note(f"::add-mask::{secret.reveal()}")
         try:
             console.result(f"{secret.reveal()}\n")
         except BrokenPipeError as error:

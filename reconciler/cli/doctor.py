@@ -11,6 +11,7 @@ import click
 
 from reconciler.cli import console, options
 from reconciler.cli import login as logins
+from reconciler.cli.masking import masking
 from reconciler.cli.waiting import patiently
 
 if TYPE_CHECKING:
@@ -52,7 +53,12 @@ def doctor(
     async def examine() -> Checkup:
         with logins.ended_with(account), patiently("gives up"):
             return await api.examine(
-                manifests, environments, variables=os.environ, write_probes=write_probes, login=account
+                manifests,
+                environments,
+                variables=os.environ,
+                write_probes=write_probes,
+                login=account,
+                mask=masking(),
             )
 
     checkup = asyncio.run(examine())

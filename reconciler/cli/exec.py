@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli import console, options
+from reconciler.cli.masking import masking
 from reconciler.cli.waiting import patiently
 from reconciler.core.quoting import quoted
 from reconciler.errors import ReconcilerError, UsageError
@@ -147,7 +148,7 @@ def _lifetime(duration: str | None) -> timedelta | None:
 async def _lend(manifest: Manifest, environment: str, asked: Asked) -> tuple[Site, Secret]:
     from reconciler import api
 
-    async with api.connect(manifest, [environment], variables=os.environ) as reconciler:
+    async with api.connect(manifest, [environment], variables=os.environ, mask=masking()) as reconciler:
         with patiently("gives up"):
             key = await reconciler.lend(asked)
         return reconciler.sites[0], key.secret

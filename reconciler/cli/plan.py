@@ -11,6 +11,7 @@ import click
 
 from reconciler.cli import console, options
 from reconciler.cli import login as logins
+from reconciler.cli.masking import masking
 from reconciler.cli.waiting import patiently
 
 if TYPE_CHECKING:
@@ -71,7 +72,13 @@ def plan(
 
     async def make() -> Planned:
         connected = api.connect(
-            manifests, environments, variables=os.environ, parallelism=parallelism, login=account, no_exec=no_exec
+            manifests,
+            environments,
+            variables=os.environ,
+            parallelism=parallelism,
+            login=account,
+            no_exec=no_exec,
+            mask=masking(),
         )
         with logins.ended_with(account):
             async with connected as reconciler:

@@ -11,6 +11,7 @@ import click
 
 from reconciler.cli import console, options
 from reconciler.cli import login as logins
+from reconciler.cli.masking import masking
 from reconciler.cli.waiting import patiently
 from reconciler.errors import UsageError
 
@@ -44,13 +45,12 @@ def reveal(files: tuple[Path, ...], login: str | None, force: bool, address: str
 
     async def make() -> Revealed:
         with logins.ended_with(account):
-            async with api.connect(manifests, [environment], variables=os.environ, login=account) as reconciler:
+            connected = api.connect(manifests, [environment], variables=os.environ, login=account, mask=masking())
+            async with connected as reconciler:
                 with patiently("gives up"):
                     return await reconciler.reveal(address)
 
     revealed = asyncio.run(make())
     for warning in revealed.warnings:
         console.note(console.fitted(f"warning: {warning}", sys.stderr))
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        console.note(f"::add-mask::{revealed.secret.reveal()}")
     console.result(f"{revealed.secret.reveal()}\n")

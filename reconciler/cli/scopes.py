@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import console, options
+from reconciler.cli.masking import masking
 from reconciler.cli.waiting import patiently
 from reconciler.errors import UsageError
 
@@ -52,7 +53,7 @@ async def _of_server(file: Path, environment: str) -> frozenset[str]:
     from reconciler import api
 
     manifest = api.read_manifest(file)
-    async with api.connect(manifest, [environment], variables=os.environ) as reconciler:
+    async with api.connect(manifest, [environment], variables=os.environ, mask=masking()) as reconciler:
         with patiently("gives up"):
             facts = await reconciler.sites[0].store.facts()
     if facts.scopes is None:

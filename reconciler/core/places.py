@@ -1,6 +1,7 @@
 """Which sinks are one place, where one delivery would overwrite another.
 
-A field of `SETTINGS` says how a value is kept, not where: two sinks are one place where all other fields are equal. A
+A field of `SETTINGS` says how a value is kept, not where: two sinks are one place where all other fields are equal,
+said or left to what they are then; on GitHub in any case. A
 sink that writes a whole file is also one place with whatever else writes into that file. A command is no place: it may
 take any number of secrets.
 """
@@ -15,6 +16,8 @@ from reconciler.core.desired import SinkSpec
 EXEC = "exec"
 WHOLE_FILES = frozenset({"file", "age"})
 SETTINGS = frozenset({"recipients", "identity", "masked", "protected", "hidden", "visibility", "timeout", "kms_key"})
+_UNLESS_TOLD = {"gitlab_ci": {"scope": "*"}}
+_CASELESS = frozenset({"github_actions"})
 
 _T = TypeVar("_T")
 
@@ -41,4 +44,6 @@ class Places(Generic[_T]):
 
 
 def _where(sink: SinkSpec) -> Hashable:
-    return tuple(option for option in sink.options if option[0] not in SETTINGS)
+    whole = {**_UNLESS_TOLD.get(sink.kind, {}), **dict(sink.options)}
+    said = sorted((name, value) for name, value in whole.items() if name not in SETTINGS)
+    return str(said).lower() if sink.kind in _CASELESS else tuple(said)

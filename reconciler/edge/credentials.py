@@ -28,6 +28,7 @@ from reconciler.edge.credential_command import output_of
 from reconciler.edge.ephemeral import claims_of
 from reconciler.edge.regular import open_regular
 from reconciler.errors import CredentialError
+from reconciler.ports import Mask, unmasked
 
 SESSION_COOKIE = "a_session_console"
 _MAX_FILE = 64 * 1024
@@ -71,7 +72,7 @@ class Credential:
         )
 
 
-def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Credential | None:
+def load(connection: Connection, variables: Mapping[str, str], base: Path, mask: Mask = unmasked) -> Credential | None:
     """The credential of an environment; None only for the built-in emulator, which needs none.
 
     Without `credential:` it is read from APPWRITE_ORGANIZATION_API_KEY where the environment has an
@@ -86,14 +87,14 @@ def load(connection: Connection, variables: Mapping[str, str], base: Path) -> Cr
         spec = CredentialSpec(source="env", where=variable)
     if spec.source == "command":
         written = output_of(connection.environment, spec.argv, base)
-        return _credential(connection, written, f"the output of {redacted(spec.argv[0])}")
+        return _credential(connection, written, f"the output of {redacted(spec.argv[0])}", mask)
     if spec.source == "file":
         path = base / _expanded(connection, spec.where)
-        return _credential(connection, _from_file(connection, path), f"the file {redacted(str(path))}")
+        return _credential(connection, _from_file(connection, path), f"the file {redacted(str(path))}", mask)
     if spec.where not in variables:
         raise _no_variable(connection, redacted(spec.where))
     written = Secret(variables[spec.where])
-    return _credential(connection, written, f"the environment variable {spec.where}")
+    return _credential(connection, written, f"the environment variable {spec.where}", mask)
 
 
 def _no_variable(connection: Connection, name: str) -> CredentialError:
@@ -138,7 +139,8 @@ def _from_file(connection: Connection, path: Path) -> Secret:
     return content
 
 
-def _credential(connection: Connection, written: Secret, source: str) -> Credential:
+def _credential(connection: Connection, written: Secret, source: str, mask: Mask) -> Credential:
+    mask((written,))  # also what is refused below
     where = f"{connection.environment}: the credential in {source}"
     kind, secret, complaint = _judged(written.reveal().rstrip("\r\n"))
     if complaint is not None:
@@ -148,6 +150,7 @@ def _credential(connection: Connection, written: Secret, source: str) -> Credent
             f"{where} is an organization key, and the environment names no organization",
             hint=f"add `organization: ID` under environments.{connection.environment}, or give a project key",
         )
+    mask((secret,))  # a session may have been a part of what was written
     return Credential(kind=kind, secret=secret, source=source)
 
 

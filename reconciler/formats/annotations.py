@@ -1,4 +1,5 @@
-"""Problems and warnings as workflow commands of GitHub Actions, which shows them beside the line that they are about.
+"""Workflow commands of GitHub Actions: problems and warnings, which it shows beside the line that they are about, and
+secrets, which it masks from then on.
 
 What a command holds is escaped as its runner expects it; nothing in a message can end one command or begin another.
 """
@@ -8,12 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from reconciler.core.secret import Secret
 from reconciler.errors import Problem
 
 _PLACED = re.compile(
     r"(?:[a-z0-9_-]+: )?(?P<file>\S.*?):(?P<line>[1-9]\d*):(?P<column>[1-9]\d*): (?P<message>.+)", re.DOTALL
 )
 """A warning that begins with a place, as problems do; the environment's name may stand before it."""
+
+_SHORTEST = 4
+"""Characters of a line that is masked: what is shorter protects nothing, and its mask would cover the whole log."""
 
 Locate = Callable[[str], str]
 """What the checkout calls a file that the user named."""
@@ -39,6 +44,12 @@ def warning_annotations(warnings: Iterable[str], locate: Locate) -> str:
         _command("warning", title="Manifest", place=(locate(file), int(line), int(column)), message=message)
         for file, line, column, message in placed
     )
+
+
+def mask_commands(secrets: Iterable[Secret]) -> str:
+    """A line per line of each secret, for the runner looks for masks line by line."""
+    lines = (line.strip() for secret in secrets for line in secret.reveal().splitlines())
+    return "".join(f"::add-mask::{_data(line)}\n" for line in dict.fromkeys(lines) if len(line) >= _SHORTEST)
 
 
 def _command(kind: str, *, title: str, place: tuple[str, int, int], message: str) -> str:

@@ -1,7 +1,8 @@
 """Every page but the README does what it says, in a folder of its own."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from tests.docs import age_programs
 from tests.docs.commands import differences, environment
 from tests.docs.markdown import fences
 from tests.repository import ROOT, relative
+from tests.support import github_server, gitlab_server
+from tests.support.emulators import running
+from tests.support.github_server import github
+from tests.support.gitlab_server import gitlab
 
 DOCS = ROOT / "docs"
 LEFT_OUT = {
@@ -38,6 +43,42 @@ MANIFESTS = [
     for count, (info, content) in enumerate(fences(page))
     if info.startswith("yaml") and "\nversion: 1\n" in f"\n{content}"
 ]
+
+
+@contextmanager
+def _delivering_to_github(folder: Path) -> Iterator[Mapping[str, str]]:
+    """A server that only organization keys may create keys on, and GitHub."""
+    with _with_a_server(folder) as variables, github() as forge:
+        yield {**variables, "GH_TOKEN": github_server.TOKEN, "GITHUB_API_URL": forge.address}
+        assert list(forge.places["acme/shop:production"].secrets) == ["APPWRITE_API_KEY"]
+        assert len(forge.calls.of("PUT")) == 2
+
+
+@contextmanager
+def _delivering_to_gitlab(folder: Path) -> Iterator[Mapping[str, str]]:
+    """The same, and GitLab."""
+    with _with_a_server(folder) as variables, gitlab() as forge:
+        yield {**variables, "GITLAB_TOKEN": gitlab_server.TOKEN, "CI_SERVER_URL": forge.address}
+        assert forge.owners["projects/acme/shop"]["APPWRITE_API_KEY", "production"]["protected"] is True
+
+
+@contextmanager
+def _with_a_server(folder: Path) -> Iterator[Mapping[str, str]]:
+    with running(folder.parent, "main") as server:
+        server.emulator.ensure_project("shop", organization="acme")
+        write = server.emulator.add_organization_key("acme", ["keys.read", "keys.write"])
+        yield {"APPWRITE_ENDPOINT": server.endpoint, "APPWRITE_ORGANIZATION_API_KEY": write}
+
+
+def _alone(_: Path) -> AbstractContextManager[Mapping[str, str]]:
+    """No server."""
+    return nullcontext({})
+
+
+AROUND: dict[Path, Callable[[Path], AbstractContextManager[Mapping[str, str]]]] = {
+    DOCS / "guides" / "github-secrets.md": _delivering_to_github,
+    DOCS / "guides" / "gitlab-variables.md": _delivering_to_gitlab,
+}
 BEFORE: dict[Path, Callable[[Path], None]] = {DOCS / "guides" / "adopting.md": _keys_of_the_console}
 
 
@@ -53,7 +94,9 @@ def test_every_command_of_a_page_does_and_shows_what_it_says(tmp_path: Path, pag
     age_programs.install(programs)
     variables = environment(tmp_path)
 
-    assert differences(page, folder, {**variables, "PATH": f"{variables['PATH']}{os.pathsep}{programs}"}) == []
+    with AROUND.get(page, _alone)(folder) as given:
+        path = f"{variables['PATH']}{os.pathsep}{programs}"
+        assert differences(page, folder, {**variables, "PATH": path, **given}) == []
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)

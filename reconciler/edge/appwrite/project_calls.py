@@ -25,7 +25,7 @@ from reconciler.edge.appwrite.call import Call, Peer
 from reconciler.edge.appwrite.caller import Caller, Settle
 from reconciler.edge.appwrite.server import Server
 from reconciler.edge.credentials import Credential
-from reconciler.ports import Clock
+from reconciler.ports import Clock, Mask, unmasked
 
 _T = TypeVar("_T")
 
@@ -51,6 +51,7 @@ class ProjectCalls:
     deadline: float = 30.0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     server: Server = field(default_factory=Server)
+    mask: Mask = unmasked
 
     def __post_init__(self) -> None:
         base = str(self.http.base_url).rstrip("/")
@@ -118,8 +119,10 @@ class ProjectCalls:
     def _read(self, call: Call, answer: Answer, status: int, read: Callable[[object], _T]) -> _T:
         if answer.status != status:
             raise explain.refused(self._caller.peer, call, answer)
+        body = answer.json()
+        self.mask(wire.secrets(body))
         try:
-            return read(answer.json())
+            return read(body)
         except wire.Malformed as error:
             raise explain.malformed(self._caller.peer, call, answer, str(error)) from error
 

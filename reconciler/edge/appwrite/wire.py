@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
@@ -23,6 +23,18 @@ _VERSION = re.compile(r"[0-9A-Za-z.+-]{1,32}")
 
 class Malformed(Exception):
     """The answer has not the shape that Appwrite gives it; the text names the field, never its value."""
+
+
+def secrets(body: object) -> Iterator[Secret]:
+    """The secrets in `Answer.json()`: of a key, or of each key of a page."""
+    match body:
+        case {"secret": Secret() as secret} if secret != Secret(""):
+            yield secret
+        case {"keys": list(items)}:
+            for item in items:
+                yield from secrets(item)
+        case _:
+            pass
 
 
 def read_key(item: object) -> LiveKey:

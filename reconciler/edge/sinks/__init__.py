@@ -10,17 +10,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
 from reconciler.core.desired import SinkSpec
-from reconciler.core.holding import UNSEEN, Held, Holding
+from reconciler.core.holding import UNSEEN, Held, Holding, Note
 from reconciler.core.places import EXEC
+from reconciler.core.secret import Secret
 from reconciler.edge.sinks import installed
 from reconciler.edge.sinks.surroundings import Surroundings, Tell, tell_nobody
 from reconciler.errors import SinkError, SinkUnavailable
-from reconciler.ports import SecretSink
+from reconciler.ports import Mask, SecretSink, unmasked
 
 BUILT_IN = ("dotenv", "file", "age", "exec", "vault", "aws", "github_actions", "gitlab_ci", "kubernetes")
 _SIDE_BY_SIDE = 10
@@ -32,11 +34,13 @@ class InstalledSinks:
     def __init__(
         self,
         variables: Mapping[str, str] | None = None,
+        mask: Mask = unmasked,
         *,
         command_variables: Mapping[str, str] | None = None,
         tell: Tell = tell_nobody,
     ) -> None:
-        self._surroundings = Surroundings(variables or {}, command_variables=command_variables, tell=tell)
+        self._surroundings = Surroundings(variables or {}, mask, command_variables=command_variables, tell=tell)
+        self._mask = mask
         self._kinds: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -47,8 +51,7 @@ class InstalledSinks:
 
     def open(self, spec: SinkSpec) -> SecretSink:
         """The sink that an entry of `deliver` names."""
-        sink: SecretSink = self._kind(spec.kind).open_sink(spec, self._surroundings)
-        return sink
+        return Masked(sink=self._kind(spec.kind).open_sink(spec, self._surroundings), mask=self._mask)
 
     def observe(self, specs: Iterable[SinkSpec]) -> Held:
         """What each sink holds, looked at side by side; one that cannot be read although it should be is left out."""
@@ -58,6 +61,7 @@ class InstalledSinks:
         held: dict[SinkSpec, Holding] = {}
         for kind, alike in by_kind.items():
             held |= self._observe(kind, alike)
+        self._mask(each.secret for each in held.values() if each.secret is not None)
         return held
 
     def _observe(self, kind: str, specs: list[SinkSpec]) -> Held:
@@ -87,6 +91,33 @@ class InstalledSinks:
 
 def _load(name: str) -> Any:
     return import_module(f"reconciler.edge.sinks.{name}") if name in BUILT_IN else installed.kind(name, BUILT_IN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masked:
+    """A sink, of what is seen in which the mask is told."""
+
+    sink: SecretSink
+    mask: Mask
+
+    def preflight(self) -> None:
+        """As the sink does."""
+        self.sink.preflight()
+
+    def look(self) -> Holding:
+        """As the sink does; its secret is masked."""
+        held = self.sink.look()
+        if held.secret is not None:
+            self.mask((held.secret,))
+        return held
+
+    def write(self, secret: Secret, note: Note | None) -> None:
+        """As the sink does."""
+        self.sink.write(secret, note)
+
+    def remove(self) -> None:
+        """As the sink does."""
+        self.sink.remove()
 
 
 def schemas() -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from reconciler.core.secret import Secret
 from reconciler.errors import Position, Problem
-from reconciler.formats.annotations import problem_annotations, warning_annotations
+from reconciler.formats.annotations import mask_commands, problem_annotations, warning_annotations
 
 
 def test_what_would_end_a_command_or_a_property_is_escaped() -> None:
@@ -28,3 +31,21 @@ def test_a_warning_without_a_place_is_no_annotation_and_one_of_two_environments_
         '::warning file=x/infra/keys.yaml,line=3,col=5,title=Manifest::scope "a" is deprecated\n'
         "::warning file=x/infra/keys.yaml,line=9,col=1,title=Manifest::the endpoint is not https: in clear text\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("secret", "expected"),
+    [
+        ("standard_abc", "::add-mask::standard_abc\n"),
+        ("50%\tof it", "::add-mask::50%25\tof it\n"),
+        ("first line\r\nsecond line\n", "::add-mask::first line\n::add-mask::second line\n"),
+        ('{\n  "key": "value"\n}\n', '::add-mask::"key": "value"\n'),
+        ("twice\ntwice", "::add-mask::twice\n"),
+        ("abc", ""),
+        ("   \n", ""),
+        ("", ""),
+    ],
+    ids=["plain", "escaped", "lines", "short lines", "twice", "short", "blank", "empty"],
+)
+def test_a_secret_is_masked_line_by_line_and_what_is_too_short_to_be_one_is_not(secret: str, expected: str) -> None:
+    assert mask_commands([Secret(secret)]) == expected
