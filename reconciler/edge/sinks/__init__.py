@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
 from reconciler.core.desired import SinkSpec
-from reconciler.core.holding import UNSEEN, Held, Holding, Note
+from reconciler.core.holding import UNSEEN, Held, Holding
 from reconciler.core.places import EXEC
-from reconciler.core.secret import Secret
 from reconciler.edge.sinks import installed
 from reconciler.edge.sinks.surroundings import Surroundings, Tell, tell_nobody
 from reconciler.errors import SinkError, SinkUnavailable
@@ -51,7 +49,8 @@ class InstalledSinks:
 
     def open(self, spec: SinkSpec) -> SecretSink:
         """The sink that an entry of `deliver` names."""
-        return Masked(sink=self._kind(spec.kind).open_sink(spec, self._surroundings), mask=self._mask)
+        sink: SecretSink = self._kind(spec.kind).open_sink(spec, self._surroundings)
+        return sink
 
     def observe(self, specs: Iterable[SinkSpec]) -> Held:
         """What each sink holds, looked at side by side; one that cannot be read although it should be is left out."""
@@ -91,33 +90,6 @@ class InstalledSinks:
 
 def _load(name: str) -> Any:
     return import_module(f"reconciler.edge.sinks.{name}") if name in BUILT_IN else installed.kind(name, BUILT_IN)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Masked:
-    """A sink, of what is seen in which the mask is told."""
-
-    sink: SecretSink
-    mask: Mask
-
-    def preflight(self) -> None:
-        """As the sink does."""
-        self.sink.preflight()
-
-    def look(self) -> Holding:
-        """As the sink does; its secret is masked."""
-        held = self.sink.look()
-        if held.secret is not None:
-            self.mask((held.secret,))
-        return held
-
-    def write(self, secret: Secret, note: Note | None) -> None:
-        """As the sink does."""
-        self.sink.write(secret, note)
-
-    def remove(self) -> None:
-        """As the sink does."""
-        self.sink.remove()
 
 
 def schemas() -> Iterator[tuple[str, Mapping[str, Any]]]:
