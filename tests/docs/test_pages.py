@@ -1,12 +1,14 @@
 """Every page but the README does what it says, in a folder of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from reconciler import api
 from reconciler.emulator import Emulator
+from tests.docs import guide_servers
 from tests.docs.commands import differences, environment
 from tests.docs.markdown import fences
 from tests.repository import ROOT, relative
@@ -36,6 +38,17 @@ MANIFESTS = [
     for count, (info, content) in enumerate(fences(page))
     if info.startswith("yaml") and "\nversion: 1\n" in f"\n{content}"
 ]
+
+
+def _alone(_: Path) -> AbstractContextManager[Mapping[str, str]]:
+    """No server."""
+    return nullcontext({})
+
+
+AROUND: dict[Path, Callable[[Path], AbstractContextManager[Mapping[str, str]]]] = {
+    guide_servers.AWS_GUIDE: guide_servers.aws,
+    guide_servers.VAULT_GUIDE: guide_servers.vault,
+}
 BEFORE: dict[Path, Callable[[Path], None]] = {DOCS / "guides" / "adopting.md": _keys_of_the_console}
 
 
@@ -46,7 +59,8 @@ def test_every_command_of_a_page_does_and_shows_what_it_says(tmp_path: Path, pag
     if page in BEFORE:
         BEFORE[page](folder)
 
-    assert differences(page, folder, environment(tmp_path)) == []
+    with AROUND.get(page, _alone)(folder) as variables:
+        assert differences(page, folder, environment(tmp_path, **variables)) == []
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
