@@ -2,8 +2,8 @@
 
 A field of `SETTINGS` says how a value is kept, not where: two sinks are one place where all other fields are equal,
 said or left to what they are then; on GitHub in any case. A
-sink that writes a whole file is also one place with whatever else writes into that file. A command is no place: it may
-take any number of secrets.
+sink that writes a whole file, or a whole secret of AWS, is also one place with whatever else writes into that. A
+command is no place: it may take any number of secrets.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from reconciler.core.desired import SinkSpec
 EXEC = "exec"
 WHOLE_FILES = frozenset({"file", "age"})
 SETTINGS = frozenset({"recipients", "identity", "masked", "protected", "hidden", "visibility", "timeout", "kms_key"})
-_UNLESS_TOLD = {"gitlab_ci": {"scope": "*"}}
+_UNLESS_TOLD = {"gitlab_ci": {"scope": "*"}, "vault": {"mount": "secret"}}
+_FIELDS = "aws"
 _CASELESS = frozenset({"github_actions"})
 
 _T = TypeVar("_T")
@@ -32,15 +33,27 @@ class Places(Generic[_T]):
         """Take a sink's place; whoever has it already, None where it was free."""
         if sink.kind == EXEC:
             return None
-        path = dict(sink.options).get("path")
-        place: Hashable = ("file", path)
-        shared: Hashable = ("lines", path)
-        if sink.kind not in WHOLE_FILES:
+        within = _within(sink)
+        place: Hashable = ("whole", within)
+        shared: Hashable = ("parts", within)
+        if not _is_whole(sink):
             place, shared = (sink.kind, _where(sink)), place
-            self._taken.setdefault(("lines", path), who)
+            self._taken.setdefault(("parts", within), who)
         other = self._taken.get(place, self._taken.get(shared))
         self._taken.setdefault(place, who)
         return other
+
+
+def _is_whole(sink: SinkSpec) -> bool:
+    return sink.kind in WHOLE_FILES or (sink.kind == _FIELDS and "field" not in dict(sink.options))
+
+
+def _within(sink: SinkSpec) -> Hashable:
+    """What several sinks may each write a part of: a file, or a secret with fields."""
+    options = dict(sink.options)
+    if sink.kind != _FIELDS:
+        return options.get("path")
+    return tuple((name, value) for name, value in sink.options if name != "field" and name not in SETTINGS)
 
 
 def _where(sink: SinkSpec) -> Hashable:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler import api
 from reconciler.emulator import Emulator
-from tests.docs import age_programs
+from tests.docs import age_programs, guide_servers
 from tests.docs.commands import differences, environment
 from tests.docs.markdown import fences
 from tests.docs.sink_pages import SINK_PAGES
@@ -80,6 +80,8 @@ def _alone(_: Path) -> AbstractContextManager[Mapping[str, str]]:
 AROUND: dict[Path, Callable[[Path], AbstractContextManager[Mapping[str, str]]]] = {
     DOCS / "guides" / "github-secrets.md": _delivering_to_github,
     DOCS / "guides" / "gitlab-variables.md": _delivering_to_gitlab,
+    guide_servers.AWS_GUIDE: guide_servers.aws,
+    guide_servers.VAULT_GUIDE: guide_servers.vault,
 }
 BEFORE: dict[Path, Callable[[Path], None]] = {DOCS / "guides" / "adopting.md": _keys_of_the_console}
 
@@ -94,11 +96,10 @@ def test_every_command_of_a_page_does_and_shows_what_it_says(tmp_path: Path, pag
     programs = tmp_path / "programs"
     programs.mkdir()
     age_programs.install(programs)
-    variables = environment(tmp_path)
-
     with AROUND.get(page, _alone)(folder) as given:
+        variables = environment(tmp_path, **given)
         path = f"{variables['PATH']}{os.pathsep}{programs}"
-        assert differences(page, folder, {**variables, "PATH": path, **given}) == []
+        assert differences(page, folder, {**variables, "PATH": path}) == []
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)

@@ -62,8 +62,7 @@ class SecretSink:
         if version is not None and version.text is not None:
             self._value(version)
             # A version that is put again as it is changes nothing, and who may not put any is told so.
-            known = frozenset({_EXISTS, _IN_THE_WAY, _INVALID})
-            self._call("put_secret_value", known, SecretString=version.text, ClientRequestToken=version.id)
+            self._call("put_secret_value", SecretString=version.text, ClientRequestToken=version.id)
 
     def look(self) -> Holding:
         """The text or the field, and the note; the note alone where only that may be read."""
