@@ -31,7 +31,7 @@ NO_SECRETS = [
     "018f3c2e-7b1a-7cc0-9a51-0242ac120002",
     "Storefront backend",
 ]
-STRICT = {"Expiry", "End of the credential", "Time until a pruned key ends"}
+STRICT = {"Expiry", "Visibility", "End of the credential", "Time until a pruned key ends"}
 """Fields whose own pattern leaves no room for a secret."""
 
 
