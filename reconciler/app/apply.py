@@ -11,22 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import assert_never
 
 from reconciler.app.delivery import Delivery
 from reconciler.app.stopped import AGAIN, Stopped
 from reconciler.core.delivery import at
 from reconciler.core.desired import SinkSpec
-from reconciler.core.keys import Live, LiveKey
+from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.outcome import EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Retire, Update
 from reconciler.core.risks import show_sink
-from reconciler.core.stages import stages
+from reconciler.core.stages import Stage, stages
 from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, Rejected, ServerError, SinkError
 from reconciler.ports import Escrow, Sinks
 
 _STALE_CACHE_PAUSE = 1.0
 _FEW = 3
+_LATE = timedelta(minutes=15)
 _NO_SINK = "its secret was delivered nowhere"
 _SHOWN_HINT = "`reconciler reveal ADDRESS` prints it"
 _LOST_HINT = "this server never shows it again: declare deliver, and the next apply makes a key in its place"
@@ -52,6 +54,7 @@ class EnvironmentApply:
     _creation_denied: bool = field(init=False, default=False)
     _failures_in_a_row: int = field(init=False, default=0)
     _wrote: bool = field(init=False, default=False)
+    _since_plan: timedelta = field(init=False, default=timedelta())
 
     def __post_init__(self) -> None:
         self._live = {key.id: key for key in self.live.keys}
@@ -59,9 +62,11 @@ class EnvironmentApply:
     async def run(self) -> EnvironmentOutcome:
         """Every stage in order; never raises for what a server or a sink does."""
         for stage in stages(self.plan):
-            if stage.needs_success and not self._all_applied():
+            if stage.needs == "all" and not self._all_applied():
                 self._halted = self._halted or "something before it failed, and nothing is deleted then"
-            await self._run_stage(stage.changes)
+            if any(isinstance(change, Retire) for change in stage.changes) and not self._halted:
+                await self._look_at_the_clock()
+            await self._run_stage(self._ready(stage))
         await self._refresh_stale_cache()
         return EnvironmentOutcome(
             environment=self.plan.environment,
@@ -72,6 +77,36 @@ class EnvironmentApply:
 
     def _all_applied(self) -> bool:
         return all(result.status is Status.APPLIED for result in self._results.values())
+
+    def _ready(self, stage: Stage) -> tuple[Change, ...]:
+        """The changes of a stage, but for those that need another one of their address that failed."""
+        if stage.needs != "own":
+            return stage.changes
+        failed = {each.change.address for each in self._results.values() if each.status is not Status.APPLIED}
+        for change in stage.changes:
+            if change.address in failed:
+                self._results[change.key_id] = Result(
+                    change=change,
+                    status=Status.NOT_ATTEMPTED,
+                    message="the key that takes its place is not there yet, so this one works on",
+                )
+                self.progress(self._results[change.key_id])
+        return tuple(change for change in stage.changes if change.address not in failed)
+
+    async def _look_at_the_clock(self) -> None:
+        """The end of a key that retires counts from now: what came before it may have taken its time."""
+        try:
+            self._since_plan = max(await self.delivery.store.now() - self.plan.now, timedelta())
+        except ReconcilerError:
+            self._since_plan = _LATE  # a bit too late is well; the key's own end still holds
+
+    def _retired(self, change: Retire) -> KeyState:
+        """The state that the plan gives a key, its end put off by the time that has passed since the plan."""
+        end, own = change.after.expire, change.before.expire
+        if end is None or end == own:
+            return change.after
+        later = end + self._since_plan
+        return replace(change.after, expire=later if own is None else min(later, own))
 
     async def _run_stage(self, changes: tuple[Change, ...]) -> None:
         waiting = iter(changes)
@@ -153,14 +188,18 @@ class EnvironmentApply:
                 self._live[change.key_id] = await self.delivery.create(change, leftover)
             case Deliver():
                 self._live[change.key_id] = await self.delivery.deliver(change, self._live[change.key_id])
-            case Update() | Retire():
-                key = self._live[change.key_id]
-                self._live[change.key_id] = await self.delivery.store.update(key, change.after)
+            case Update(after=after):
+                await self._update(change.key_id, after)
+            case Retire():
+                await self._update(change.key_id, self._retired(change))
             case Delete():
                 await self.delivery.store.delete(change.key_id)
                 del self._live[change.key_id]
             case _:
                 assert_never(change)
+
+    async def _update(self, key_id: str, state: KeyState) -> None:
+        self._live[key_id] = await self.delivery.store.update(self._live[key_id], state)
 
     async def _as_declared(self) -> LiveKey | None:
         """A key to write back: one that this run wrote last, else one that is as declared at this moment.

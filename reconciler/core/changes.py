@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.core import risks
 from reconciler.core.delivery import at
-from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires, settled
+from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires
 from reconciler.core.holding import Held, Match
 from reconciler.core.holding import match as matched
 from reconciler.core.ids import is_generated, key_id, next_id, owned, slug_of
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Create, Deliver, Mark, Reason, Unchanged, Unseen, Update
 from reconciler.core.probation import can_be_delivered, is_on_probation
+from reconciler.core.rotation import Due, end_of, is_overdue
 
 
 def is_past(key: DesiredKey, now: datetime) -> bool:
@@ -24,15 +26,17 @@ def is_past(key: DesiredKey, now: datetime) -> bool:
 
 def is_unfinished(key: DesiredKey, match: LiveKey) -> bool:
     """Whether a run made the live key and did not commit it; an adopted one is whoever made it's, whatever its name."""
-    return not key.adopts and is_on_probation(match)
+    return key.adopts != match.id and is_on_probation(match)
 
 
 def is_lost(key: DesiredKey, match: LiveKey, now: datetime) -> bool:
-    """Whether a run made the key and nobody can deliver it any more.
+    """Whether a run made the key and nobody can deliver it any more, or a rotating one that is due by now.
 
     It is made again under the next generation's id: a deletion that comes late then hits nobody.
     """
-    return is_unfinished(key, match) and bool(key.sinks) and not can_be_delivered(match, now)
+    if not is_unfinished(key, match) or not key.sinks:
+        return False
+    return not can_be_delivered(match, now) or is_overdue(key, match, now)
 
 
 def is_secret_lost(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -> bool:
@@ -40,17 +44,16 @@ def is_secret_lost(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -
 
     The next generation takes its place. The secret of an adopted key is whoever made it's to deliver.
     """
-    if match.secret is not None or key.adopts or is_past(key, now) or _is_over(match, now):
+    if match.secret is not None or key.adopts == match.id or is_past(key, now) or _is_over(match, now):
         return False
     return any(_match(sink, match, held) is Match.LACKS for sink in key.sinks)
 
 
 def create(
-    desired: Desired, key: DesiredKey, live: Live, held: Held, *, leftover: str | None = None, lost: str | None = None
+    desired: Desired, key: DesiredKey, live: Live, held: Held, *, leftover: str | None = None, at_id: str = ""
 ) -> Create:
-    """The creation of a key that is not live, or of which only a `leftover` is, or whose secret is `lost`."""
-    new_id = _new_id(desired, key, leftover or lost)
-    reason = Reason.UNFINISHED if leftover else Reason.SECRET_LOST if lost else Reason.DECLARED
+    """The creation of a key that is not live, or of which only a `leftover` is; `at_id` where its id is known."""
+    new_id = at_id or _new_id(desired, key, leftover)
     return Create(
         address=key.address,
         key_id=new_id,
@@ -59,12 +62,40 @@ def create(
         ),
         expiry=key.expiry,
         sinks=key.sinks,
-        reason=reason,
+        reason=Reason.UNFINISHED if leftover else Reason.DECLARED,
         marks=(*risks.of_scopes(key.scopes), *_replaced(desired, key.sinks, new_id, held)),
         from_globs=key.from_globs,
         lost=key.lost,
         leftover=leftover,
     )
+
+
+def follow(desired: Desired, made: Create, key: DesiredKey, match: LiveKey, held: Held, why: Due) -> Create:
+    """A creation as that of the generation that takes the place of a key that works: its marks are of what changes."""
+    before = frozenset(match.scopes)
+    return replace(
+        made,
+        reason=why.reason,
+        detail=why.detail,
+        follows=match.id,
+        marks=(*risks.of_scopes(key.scopes - before), *_replaced(desired, key.sinks, made.key_id, held, match)),
+        from_globs=key.from_globs - before,
+        lost=key.lost if key.scopes != before else (),
+    )
+
+
+def free_id(desired: Desired, key: DesiredKey, match: LiveKey, taken: Collection[str]) -> str | None:
+    """The id of the generation after a live key; None where that is the last one that an id has room for.
+
+    What a run that died has left, or an older key of the name, may have taken the nearest one.
+    """
+    try:
+        new_id = _new_id(desired, key, match.id)
+        while new_id in taken:
+            new_id = next_id(new_id)
+    except ValueError:
+        return None
+    return new_id
 
 
 def _new_id(desired: Desired, key: DesiredKey, before: str | None) -> str:
@@ -77,7 +108,7 @@ def reconcile(
     desired: Desired, key: DesiredKey, match: LiveKey, live: Live, held: Held
 ) -> Update | Deliver | Unchanged:
     """What makes a live key as declared."""
-    before, after = match.state, _wanted(key, match)
+    before, after = match.state, _wanted(key, match, live.now)
     on_probation = is_unfinished(key, match)
     insists = bool(desired.selection.targets)
     sinks = key.sinks if on_probation else _lacking(key.sinks, match, after, live.now, held, insists=insists)
@@ -92,7 +123,7 @@ def reconcile(
             key_id=match.id,
             before=before,
             after=after,
-            reason=Reason.FIELDS_DIFFER,
+            reason=Reason.SCHEDULED if _is_scheduled(key, match, after) else Reason.FIELDS_DIFFER,
             marks=marks,
             from_globs=from_globs,
             lost=lost,
@@ -154,11 +185,16 @@ def _is_foreign(desired: Desired, key_id: str) -> bool:
     return is_generated(key_id) and not any(owned(realm, key_id) for realm in realms)
 
 
-def _wanted(key: DesiredKey, match: LiveKey) -> KeyState:
+def _is_scheduled(key: DesiredKey, match: LiveKey, after: KeyState) -> bool:
+    """Whether an adopted key is given the end that follows its first rotation."""
+    return key.rotation is not None and key.adopts == match.id and after.expire != match.expire
+
+
+def _wanted(key: DesiredKey, match: LiveKey, now: datetime) -> KeyState:
     return KeyState(
         name=key.name,
         scopes=key.scopes,
-        expire=settled(key.expiry, match.created, match.expire),
+        expire=end_of(key, match, now),
         description=key.description,
     )
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from reconciler.core.declared import DeclaredKey, ScopeList, is_relative
 from reconciler.core.delivery import sink_of
-from reconciler.core.desired import Expiry, Never
+from reconciler.core.desired import After, Expiry, Never
 from reconciler.core.document import Document, Path, mapping
 from reconciler.core.expiry import parse_expiry
 from reconciler.core.ids import slug
 from reconciler.core.meetings import meetings
 from reconciler.core.merge import merge
+from reconciler.core.rotation_check import composed_problems, rotation_of
 from reconciler.core.wording import describe
 from reconciler.errors import Position, Problem
 
@@ -90,6 +91,7 @@ def compose(document: Document, environment: str, broken: Collection[Path]) -> C
             (at, fields) for at, fields in zip(places, written, strict=True) if isinstance(fields, dict)
         ]
         counting, replaced = _scope_lists(layers)
+        problems += composed_problems(document, layers)
         if counting:
             keys.append(_declared(name, layers, counting, replaced, positions[name]))
         else:
@@ -108,6 +110,7 @@ def _declared(
     fields: dict[str, Any] = {}
     for _, written in layers:
         fields = merge(fields, written)
+    rotation = rotation_of(fields.get("rotation"))
     deliver = [(at, written["deliver"]) for at, written in layers if "deliver" in written]
     return DeclaredKey(
         name=name,
@@ -116,7 +119,8 @@ def _declared(
         description=fields.get("description", ""),
         scopes=scopes,
         replaced_scopes=replaced_scopes,
-        expiry=_expiry(fields.get("expire", "never")),
+        expiry=After(rotation.life) if rotation else _expiry(fields.get("expire", "never")),
+        rotation=rotation,
         sinks=tuple(sink_of(sink) for sink in fields.get("deliver", ())),
         replaced_sinks=tuple(sink_of(sink) for _, sinks in deliver[:-1] for sink in sinks or ()),
         deliver_at=(*deliver[-1][0], "deliver") if deliver else (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reconciler.core.desired import Expiry, SinkSpec
+from reconciler.core.desired import Expiry, Rotation, SinkSpec
 from reconciler.core.document import Path
 from reconciler.errors import Position
 
@@ -39,6 +39,7 @@ class DeclaredKey:
     scopes: tuple[ScopeList, ...]
     replaced_scopes: tuple[tuple[ScopeList, ...], ...]
     expiry: Expiry
+    rotation: Rotation | None
     sinks: tuple[SinkSpec, ...]
     replaced_sinks: tuple[SinkSpec, ...]
     deliver_at: Path

@@ -34,6 +34,20 @@ class After:
 
 Expiry = Never | At | After
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """A new generation comes `every` so often, and the one before lives on for the `overlap`."""
+
+    every: timedelta
+    overlap: timedelta
+
+    @property
+    def life(self) -> timedelta:
+        """How long a generation lives from its creation, whether anybody rotates it or not."""
+        return self.every + self.overlap
+
+
 Prune = Literal["delete", "expire", "report"]
 """What becomes of keys that are owned and no longer declared."""
 
@@ -149,9 +163,11 @@ class SinkSpec:
 class DesiredKey:
     """One key as the manifest wants it.
 
-    `adopts` is the id of an existing key that the manifest names, `former_slug` the slug before a rename. `from_globs`
-    are the scopes that only a glob brought in; `lost` says what lists of lower layers held and the replacing ones do
-    not.
+    `adopts` is the id of an existing key that the manifest names, `former_slug` the slug before a rename. The `expiry`
+    of a key under `rotation` is the life of a generation.
+
+    `from_globs` are the scopes that only a glob brought in; `lost` says what lists of lower layers held and the
+    replacing ones do not.
     """
 
     address: str
@@ -163,6 +179,7 @@ class DesiredKey:
     sinks: tuple[SinkSpec, ...] = ()
     adopts: str | None = None
     former_slug: str | None = None
+    rotation: Rotation | None = None
     allow_sensitive: frozenset[str] = frozenset()
     from_globs: frozenset[str] = frozenset()
     lost: tuple[str, ...] = ()

@@ -14,7 +14,17 @@ from reconciler.core.credential_guards import check_credential
 from reconciler.core.desired import Desired
 from reconciler.core.keys import MAX_KEYS
 from reconciler.core.places import EXEC
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Risk, Update
+from reconciler.core.plan import (
+    Change,
+    Create,
+    Delete,
+    Deliver,
+    EnvironmentPlan,
+    Retire,
+    Risk,
+    Update,
+    addresses_kept,
+)
 from reconciler.core.probation import is_on_probation
 from reconciler.core.refusal import Refusal
 from reconciler.core.risks import is_shortened, show_sink
@@ -82,8 +92,8 @@ def _takes(change: Change) -> str:
     Nobody relies on a key that has expired, or that was never committed.
     """
     match change:
-        case Create():
-            return ""
+        case Create(follows=follows):
+            return "be rotated" if follows else ""
         case Delete(before=before, expired=expired):
             return "" if expired or is_on_probation(before) else "be deleted"
         case Deliver(before=before) if is_on_probation(before):
@@ -160,11 +170,13 @@ def _deletes(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> Iter
 
 
 def _ending(desired: Desired, plan: EnvironmentPlan) -> int:
-    """How many owned keys the plan ends: an expired one has ended already, one on probation was never committed, and
-    `absent` names what is meant.
+    """How many owned keys the plan ends: an expired one has ended already, one on probation was never committed, one
+    that retires beside the key that took its place leaves its name a key, and `absent` names what is meant.
     """
+    kept = addresses_kept(plan)
     return sum(
-        (isinstance(change, Retire) or _is_live_delete(change)) and change.key_id not in desired.absent
+        ((isinstance(change, Retire) and change.address not in kept) or _is_live_delete(change))
+        and change.key_id not in desired.absent
         for change in plan.changes
     )
 

@@ -11,6 +11,7 @@ from reconciler.core import probation, recipients, retiring
 from reconciler.core.document import Document, Path
 from reconciler.core.expiry import parse_expiry
 from reconciler.core.quoting import one_of, quoted
+from reconciler.core.rotation_check import span_problems
 from reconciler.core.scopes import Fault
 from reconciler.core.suggest import did_you_mean
 from reconciler.core.templates import PLACEHOLDERS, unknown_placeholders
@@ -42,6 +43,8 @@ class LayerCheck:
         for field, check in (("name", self._name), ("expire", self._expire)):
             if key.get(field) and (*path, field) not in self.broken:
                 yield from check((*path, field), key[field])
+        if isinstance(key.get("rotation"), dict) and (*path, "rotation") not in self.broken:
+            yield from span_problems(self.document, (*path, "rotation"), key["rotation"])
         yield from self.scopes((*path, "scopes"), key.get("scopes"))
         sinks = key.get("deliver")
         for index, sink in enumerate(sinks if isinstance(sinks, list) else ()):

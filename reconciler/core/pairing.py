@@ -107,7 +107,7 @@ def pairing_problems(desired: Desired, pairing: Pairing) -> Iterator[Problem]:
             declared[key.slug] = key
         if key.former_slug:
             declared.setdefault(key.former_slug, key)
-        if key.adopts and key.adopts not in pairing.adopted:
+        if key.adopts and key.adopts not in pairing.adopted and not _is_rotated(key, pairing):
             yield Problem(
                 position=key.position,
                 message=f"{key.address} adopts the key {quoted(key.adopts)}, which project "
@@ -121,6 +121,17 @@ def pairing_problems(desired: Desired, pairing: Pairing) -> Iterator[Problem]:
             yield ignored_problem(declared[mark[1].slug], live.id)
 
 
+def has_taken_over(key: DesiredKey, generated: LiveKey | None, adopted: LiveKey | None) -> bool:
+    """Whether the key that another one names by its id was rotated: a later one of its own name is there."""
+    if key.rotation is None or generated is None:
+        return False
+    return adopted is None or generated.created >= adopted.created
+
+
+def _is_rotated(key: DesiredKey, pairing: Pairing) -> bool:
+    return has_taken_over(key, pairing.newest.get(key.slug), None)
+
+
 def _two_keys(desired: Desired, key: DesiredKey, pairing: Pairing) -> Iterator[Problem]:
     """A rename, of a key or an environment, onto a name that has a key of its own: nobody can tell which is to stay.
 
@@ -131,6 +142,8 @@ def _two_keys(desired: Desired, key: DesiredKey, pairing: Pairing) -> Iterator[P
     own = pairing.newest.get(key.slug)
     former = pairing.newest.get(key.former_slug or "") or _of_former_realm(desired, key, pairing)
     if own is None or former is None or is_on_probation(own) or is_on_probation(former):
+        return
+    if key.rotation and own.created >= former.created:  # the next generation has taken the new name
         return
     yield Problem(
         position=key.position,

@@ -25,10 +25,17 @@ class Reason(StrEnum):
     SINK_DIFFERS = "a sink does not hold this key's secret"
     SINK_UNREADABLE = "a sink cannot be read"
     SINK_NAMED = "a sink shows its value to nobody, and --target names the key: it is delivered again"
+    DUE = "due for rotation"
+    DUE_ADOPTED = "adopted, and due for its first rotation"
+    ENDS_SOON = "under rotation, and it ends before an overlap from now"
+    NEWEST_GONE = "under rotation, and about to end; the generation that took its place is gone"
     SECRET_LOST = "a sink lacks the secret, which this server never shows again: a new key takes its place"
+    SCHEDULED = "adopted under rotation: it is rotated for the first time an overlap before it ends"
     FIELDS_DIFFER = "live differs from the manifest"
     UNDECLARED = "owned by this manifest, and no longer declared"
-    SUPERSEDED = "an older generation of a key that has a newer one"
+    SUPERSEDED = "superseded by a newer key"
+    RETIRING = "superseded; it ends by itself, and is deleted then"
+    OWN_SUPERSEDED = "superseded, and it may be the credential of this very run: a run with another one retires it"
     LEFT_OVER = "left by a run that did not finish, and another key is there in its place"
     ABSENT = "named under absent"
     PRUNED = "owned by this manifest, and no longer declared: it ends after the time that prune_grace gives"
@@ -68,7 +75,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create:
-    """Make a key that is not live; `after.expire` counts a duration from now, `expiry` is what was declared."""
+    """Make a key that is not live; `after.expire` counts a duration from now, `expiry` is what was declared.
+
+    `follows` is the id of the key that works and whose place it takes: a rotation. None where there is none. `detail`
+    says more of the reason.
+    """
 
     address: str
     key_id: str
@@ -80,6 +91,8 @@ class Create:
     from_globs: frozenset[str] = frozenset()
     lost: tuple[str, ...] = ()
     leftover: str | None = None
+    follows: str | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +126,10 @@ class Update:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retire:
-    """Let a live key end at `after.expire`, under a name that says so; until then this can be taken back."""
+    """Let a live key end at `after.expire`, under a name that says so; until then this can be taken back.
+
+    The end counts from the moment in which apply writes it. `detail` says more of the reason.
+    """
 
     address: str
     key_id: str
@@ -121,6 +137,7 @@ class Retire:
     after: KeyState
     reason: Reason
     marks: tuple[Mark, ...] = ()
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +162,12 @@ class Unchanged:
     key_id: str
     state: KeyState
     reason: Reason = Reason.EQUAL
+    detail: str = ""
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether this is the key that the manifest declares, and not one that only ends by itself."""
+        return self.reason is Reason.EQUAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +188,8 @@ Entry = Change | Unchanged
 def action(entry: Entry) -> str:
     """The one word for what is done to a key."""
     match entry:
-        case Create():
-            return "create"
+        case Create(follows=follows):
+            return "create" if follows is None else "rotate"
         case Deliver():
             return "deliver"
         case Update():
@@ -214,6 +237,13 @@ class EnvironmentPlan:
     live_count: int
     unseen: tuple[Unseen, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def addresses_kept(plan: EnvironmentPlan) -> frozenset[str]:
+    """The addresses that have a key as declared once the plan is applied, whatever ends beside it."""
+    staying = (entry for entry in plan.unchanged if entry.is_declared)
+    made = (change for change in plan.changes if not isinstance(change, Retire | Delete))
+    return frozenset(entry.address for entry in (*staying, *made))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,18 +7,28 @@ never taken for one that is no longer declared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from reconciler.core import denials
-from reconciler.core.changes import create, is_lost, is_past, is_secret_lost, is_unfinished, reconcile, unseen
+from reconciler.core.changes import (
+    create,
+    follow,
+    free_id,
+    is_lost,
+    is_past,
+    is_secret_lost,
+    is_unfinished,
+    reconcile,
+    unseen,
+)
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec
 from reconciler.core.fingerprint import fingerprint
 from reconciler.core.holding import Held
 from reconciler.core.ids import key_id, next_id, owned
 from reconciler.core.keys import MAX_KEYS, Live, LiveKey
-from reconciler.core.pairing import Pairing, pair, pairing_problems
+from reconciler.core.pairing import Pairing, has_taken_over, pair, pairing_problems
 from reconciler.core.plan import (
     Change,
     Create,
@@ -31,7 +41,9 @@ from reconciler.core.plan import (
 )
 from reconciler.core.probation import is_on_probation
 from reconciler.core.protecting import protected, unused_protection
-from reconciler.core.pruning import delete, pruned, superseded
+from reconciler.core.pruning import delete, pruned
+from reconciler.core.rotation import Due, due
+from reconciler.core.superseding import DEFAULT_OVERLAP, still_used, superseded
 from reconciler.core.times import show_instant
 from reconciler.errors import ManifestError
 
@@ -44,6 +56,7 @@ class _Draft:
 
     desired: Desired
     live: Live
+    ids: Collection[str] = frozenset()
     changes: list[Change] = field(default_factory=list)
     unchanged: list[Unchanged] = field(default_factory=list)
     unseen: list[Unseen] = field(default_factory=list)
@@ -71,22 +84,22 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
     draft = _Draft(
         desired=desired,
         live=live,
+        ids=frozenset(key.id for key in live.keys),
         warnings=list(desired.warnings),
     )
     undeclared = dict(pairing.newest)
     for key in _kept_by_server(draft):
         match, other = _match(key, pairing, undeclared)
-        draft.add([superseded(key.address, other, live)] if other else [])
         if desired.selection.admits(key.address):
-            draft.warnings += _other_key(key, pairing)
+            draft.warnings += _other_key(key, match, pairing)
             _plan_key(key, match, draft, held)
+            slugs = {key.slug, key.former_slug or key.slug}
+            older = [each for slug in sorted(slugs) for each in pairing.superseded.get(slug, ())]
+            _plan_older(key, match, [other, *older] if other else older, draft)
     draft.add(pruned(desired, desired.address(slug), key, live) for slug, key in undeclared.items())
-    for slug, older in pairing.superseded.items():
-        address = desired.address(slug)
-        if slug in undeclared:
-            draft.add(pruned(desired, address, key, live) for key in older)
-        else:
-            draft.add(superseded(address, key, live) for key in older)
+    for slug in undeclared:
+        before = pairing.superseded.get(slug, ())
+        draft.add(pruned(desired, desired.address(slug), key, live) for key in before)
     draft.add(delete(_address_of_absent(desired, key), key, live, Reason.ABSENT) for key in pairing.absent)
     return _finished(draft, pairing)
 
@@ -101,8 +114,9 @@ def sinks_to_look_at(desired: Desired, live: Live) -> Iterator[SinkSpec]:
                 continue
             ids = _ids_by_slug(desired, live) if ids is None else ids
             mine = [*ids.get(key.slug, ()), *ids.get(key.former_slug or key.slug, ())]
-            first = key.adopts or key_id(desired.realm, key.slug)
-            yield from dict.fromkeys(at(sink, each) for each in (first, *mine))
+            first = key_id(desired.realm, key.slug)
+            known = (first,) if not key.adopts else (key.adopts, first) if key.rotation else (key.adopts,)
+            yield from dict.fromkeys(at(sink, each) for each in (*known, *mine))
 
 
 def _ids_by_slug(desired: Desired, live: Live) -> dict[str, list[str]]:
@@ -144,20 +158,28 @@ def _match(key: DesiredKey, pairing: Pairing, undeclared: dict[str, LiveKey]) ->
     """
     generated = undeclared.pop(key.slug, None)
     if key.adopts:
-        return pairing.adopted.get(key.adopts), None
+        adopted = pairing.adopted.get(key.adopts)
+        return (generated, adopted) if has_taken_over(key, generated, adopted) else (adopted, None)
     former = undeclared.pop(key.former_slug, None) if key.former_slug else None
     if generated is None or former is None:
         return generated or former, None
-    if is_on_probation(generated) and not is_on_probation(former):
+    if is_on_probation(generated) and not is_on_probation(former) and not key.rotation:
         return former, generated  # the key that works is the one to keep, whatever a run that died has left
     return generated, former
 
 
-def _other_key(key: DesiredKey, pairing: Pairing) -> list[str]:
-    """A warning where a key that adopts another one has one of its own as well, which then stays as it is."""
+def _other_key(key: DesiredKey, match: LiveKey | None, pairing: Pairing) -> list[str]:
+    """A warning where a key that adopts another one has one of its own as well: it stays as it is, or it has followed
+    the adopted one by rotation.
+    """
     generated = pairing.newest.get(key.slug) if key.adopts else None
     if generated is None:
         return []
+    if generated is match:
+        if is_on_probation(generated):
+            return []
+        gone = "which is gone" if key.adopts not in pairing.adopted else "which ends, and is deleted then"
+        return [f"{key.address}: {generated.id} has taken the place of {key.adopts}, {gone}: leave `id` out after that"]
     other = f"{key.address} adopts {key.adopts}, and {generated.id} is its key too"
     return [f"{other}: leave `id` out, or name the one that is to go under `absent`"]
 
@@ -172,9 +194,8 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
     if match is not None and is_lost(key, match, live.now):
         draft.add([delete(key.address, match, live, Reason.UNFINISHED)])
         entry = create(desired, key, live, held, leftover=match.id)
-    elif match is not None and is_secret_lost(key, match, live.now, held):
-        draft.add([delete(key.address, match, live, Reason.SECRET_LOST)])
-        entry = create(desired, key, live, held, lost=match.id)
+    elif match is not None and (why := _why_follow(key, match, live, held)):
+        entry = _follow(key, match, draft, held, why)
     elif match is not None:
         entry = reconcile(desired, key, match, live, held)
         draft.unseen += unseen(key, match, entry, held)
@@ -182,6 +203,39 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
         entry = create(desired, key, live, held)
     draft.add([entry])
     draft.warnings += _warnings(key, match, entry, draft)
+
+
+def _why_follow(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Due | None:
+    """Why another generation is to take the place of a key that was committed."""
+    if is_unfinished(key, match):
+        return None
+    lost = Due(reason=Reason.SECRET_LOST, detail="") if is_secret_lost(key, match, live.now, held) else None
+    return due(key, match, live.now) or lost
+
+
+def _follow(key: DesiredKey, match: LiveKey, draft: _Draft, held: Held, why: Due) -> Entry:
+    """The next generation, and an end for this one once that is committed."""
+    new_id = free_id(draft.desired, key, match, draft.ids)
+    if new_id is None:
+        draft.warnings.append(
+            f"{key.address} is due, and {match.id} is the last generation that its id has room for: rename the key, "
+            "with `renamed_from`"
+        )
+        return Unchanged(address=key.address, key_id=match.id, state=match.state)
+    made = create(draft.desired, key, draft.live, held, at_id=new_id)
+    made = follow(draft.desired, made, key, match, held, why)
+    overlap = key.rotation.overlap if key.rotation else DEFAULT_OVERLAP
+    draft.add([superseded(key, match, draft.live, overlap, made.key_id)])
+    return made
+
+
+def _plan_older(key: DesiredKey, match: LiveKey | None, older: Iterable[LiveKey], draft: _Draft) -> None:
+    """What becomes of the keys that the one of this name has superseded."""
+    overlap = key.rotation.overlap if key.rotation else None
+    for each in older:
+        if match is not None:
+            draft.add([superseded(key, each, draft.live, overlap, match.id)])
+            draft.warnings += still_used(key.address, each, match)
 
 
 def _warnings(key: DesiredKey, match: LiveKey | None, entry: Entry, draft: _Draft) -> list[str]:

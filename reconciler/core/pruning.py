@@ -45,11 +45,6 @@ def _left(address: str, key: LiveKey, reason: Reason) -> Unchanged:
     return Unchanged(address=address, key_id=key.id, state=key.state, reason=reason)
 
 
-def superseded(address: str, key: LiveKey, live: Live) -> Delete:
-    """The deletion of a key beside which another one is that of its name."""
-    return delete(address, key, live, Reason.LEFT_OVER if is_on_probation(key) else Reason.SUPERSEDED)
-
-
 def delete(address: str, key: LiveKey, live: Live, reason: Reason) -> Delete:
     """The deletion of a live key."""
     return Delete(

@@ -17,6 +17,7 @@ from reconciler.core.meetings import variable_problem
 from reconciler.core.pairing import ignored_problem, owned_here
 from reconciler.core.quoting import quoted
 from reconciler.core.risks import show_sink
+from reconciler.core.rotation_check import short_overlaps
 from reconciler.core.scopes import MAX_SCOPES, Catalogue, Vocabulary
 from reconciler.core.wording import describe
 from reconciler.errors import ManifestError, Position, Problem
@@ -58,6 +59,7 @@ def resolve(
             *_clear_text(connection),
             *_extra_scopes(declared, catalogue, connection),
             *granting.deprecations(key.scopes for key in declared.keys),
+            *short_overlaps(declared.keys),
         ),
     )
 
@@ -121,6 +123,7 @@ def _desired(
         sinks=sinks,
         adopts=key.adopts,
         former_slug=slug(key.renamed_from) if key.renamed_from else None,
+        rotation=key.rotation,
         allow_sensitive=key.allow_sensitive,
         from_globs=grants.from_globs,
         lost=lost,

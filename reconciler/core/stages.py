@@ -1,23 +1,25 @@
 """The order of an environment's changes: what apply runs, stage by stage, and what a screen may show.
 
-Constructive before destructive, so that nothing is taken where its replacement failed. Only where the
-project's 1,000 keys would not do, own expired keys go first: they count, and authenticate nobody.
+Constructive before destructive, so that nothing is taken where its replacement failed. A key that retires beside the
+one that took its place needs only that one: what fails for one of many tenants lets no other's old key live on. Only
+where the project's 1,000 keys would not do, own expired keys go first: they count, and authenticate nobody.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from reconciler.core.keys import MAX_KEYS
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Update, addresses_kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Changes that run side by side; `needs_success` of every stage before."""
+    """Changes that run side by side; each `needs` success of what was done before: to its own address, or to all."""
 
     changes: tuple[Change, ...]
-    needs_success: bool = False
+    needs: Literal["nothing", "own", "all"] = "nothing"
 
 
 def stages(plan: EnvironmentPlan) -> tuple[Stage, ...]:
@@ -27,11 +29,14 @@ def stages(plan: EnvironmentPlan) -> tuple[Stage, ...]:
     deletes = [change for change in plan.changes if isinstance(change, Delete)]
     first = [change for change in deletes if change.expired and full]
     last = [change for change in deletes if not (change.expired and full)]
+    kept = addresses_kept(plan)
+    retires = [change for change in plan.changes if isinstance(change, Retire)]
     ordered = (
         Stage(changes=tuple(first)),
         Stage(changes=tuple(change for change in plan.changes if isinstance(change, Create | Deliver))),
         Stage(changes=tuple(change for change in plan.changes if isinstance(change, Update))),
-        Stage(changes=tuple(change for change in plan.changes if isinstance(change, Retire)), needs_success=True),
-        Stage(changes=tuple(last), needs_success=True),
+        Stage(changes=tuple(change for change in retires if change.address in kept), needs="own"),
+        Stage(changes=tuple(change for change in retires if change.address not in kept), needs="all"),
+        Stage(changes=tuple(last), needs="all"),
     )
     return tuple(stage for stage in ordered if stage.changes)

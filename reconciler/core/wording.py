@@ -21,6 +21,7 @@ _ZONELESS = re.compile(r"\d{4}-\d\d-\d\d([Tt ][\d:.]+)?")
 _DATED = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d")
 _VARIABLE = re.compile(r"^\$|\{\{|^%\w+%$")
 """How other tools write a variable."""
+_SPANS: frozenset[Path] = frozenset({("expire",), ("every",), ("overlap",)})
 _WORDS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 """What YAML 1.1 takes for true and false, and what somebody quoted."""
 _BY_NAME: frozenset[Path] = frozenset({("keys",), ("environments",), ("scope_sets",)})
@@ -164,7 +165,7 @@ def _hint_for_type(path: Path, wanted: str, error: Violation) -> str:
 
 def _hint_for_number(path: Path, error: Violation, rule: str) -> str:
     value = error.value
-    if path[-1:] == ("expire",) and type(value) is int and value > 0:
+    if path[-1:] in _SPANS and type(value) is int and value > 0:
         return f"add the unit: {value}d is {value} day{'s' * (value != 1)}"
     if "scopes" in path or not meets(error.schema.get("pattern", ""), str(value)):
         return rule

@@ -13,13 +13,14 @@ from typing import ClassVar
 
 from reconciler.core.guards import Refusal
 from reconciler.core.outcome import DONE, Outcome, Result
-from reconciler.core.plan import Change, EnvironmentPlan, Plan, Unmanaged, action
+from reconciler.core.plan import Change, Entry, EnvironmentPlan, Plan, Unmanaged, action
 from reconciler.core.quoting import clean
 from reconciler.errors import Problem
 from reconciler.formats.words import (
     ACTIONS,
     Field,
     by_glob,
+    detail_of,
     fields,
     is_left,
     lost,
@@ -158,7 +159,7 @@ def _environment(environment: EnvironmentPlan, form: _Whole | _Short) -> Iterato
     if environment.changes:
         yield from form.changes(environment.changes)
     yield from form.cut(
-        [f"- left: {_code(each.address)}: {each.reason}" for each in filter(is_left, environment.unchanged)]
+        [f"- left: {_code(each.address)}: {_reason(each)}" for each in filter(is_left, environment.unchanged)]
     )
     yield from form.cut([f"- {_code(text)}" for text in unseen(environment)])
     yield from form.cut([f"- ⚠ {_code(warning)}" for warning in environment.warnings])
@@ -179,7 +180,12 @@ def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
 def _headline(change: Change) -> str:
     is_named = change.address.partition("/")[2] == change.key_id  # `absent` names keys by nothing else
     key_id = "" if is_named else f" ({_code(change.key_id)})"
-    return f"- **{action(change)}** {_code(change.address)}{key_id}: {change.reason}"
+    return f"- **{action(change)}** {_code(change.address)}{key_id}: {_reason(change)}"
+
+
+def _reason(entry: Entry) -> str:
+    detail = detail_of(entry)
+    return f"{entry.reason}{f' ({_code(detail)})' if detail else ''}"
 
 
 def _change(change: Change) -> Iterator[str]:

@@ -119,19 +119,30 @@ def _change(fields: Fields) -> Change:
     }
     match action:
         case "create":
-            expiry = fields.parsed("expiry", parse_expiry, fields.text("expiry"))
-            after, leftover = fields.one("after", _state), fields.optional("leftover")
-            return Create(after=after, expiry=expiry, leftover=leftover, **_sinks(fields), **_origin(fields), **common)
+            return Create(**_creation(fields), **common)
+        case "rotate":
+            follows, detail = fields.text("follows"), fields.text("detail")
+            return Create(follows=follows, detail=detail, **_creation(fields), **common)
         case "deliver":
             return Deliver(**_states(fields), **_sinks(fields), **_origin(fields), **common)
         case "update":
             return Update(**_states(fields), **_origin(fields), **common)
         case "retire":
-            return Retire(**_states(fields), **common)
+            return Retire(**_states(fields), detail=fields.text("detail"), **common)
         case "delete":
             return Delete(before=fields.one("before", _state), expired=fields.flag("expired"), **common)
         case _:
             raise Malformed("a change has an action that this version does not know")
+
+
+def _creation(fields: Fields) -> dict[str, Any]:
+    return {
+        "after": fields.one("after", _state),
+        "expiry": fields.parsed("expiry", parse_expiry, fields.text("expiry")),
+        "leftover": fields.optional("leftover"),
+        **_sinks(fields),
+        **_origin(fields),
+    }
 
 
 def _states(fields: Fields) -> dict[str, Any]:
@@ -168,6 +179,7 @@ def _unchanged(fields: Fields) -> Unchanged:
         address=fields.text("address"),
         key_id=fields.text("id"),
         reason=fields.member("reason", Reason),
+        detail=fields.text("detail"),
         state=fields.one("state", _state),
     )
 

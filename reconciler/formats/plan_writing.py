@@ -84,14 +84,15 @@ def _deed(change: Change) -> dict[str, Any]:
     match change:
         case Create(after=after, expiry=expiry, sinks=sinks):
             deed = {"after": _state(after), "expiry": show_expiry(expiry), "deliver": [_sink(sink) for sink in sinks]}
-            return {**deed, **_origin(change), "leftover": change.leftover}
+            follows = {} if change.follows is None else {"follows": change.follows, "detail": change.detail}
+            return {**deed, **_origin(change), "leftover": change.leftover, **follows}
         case Deliver(before=before, after=after, sinks=sinks):
             states = {"before": _state(before), "after": _state(after)}
             return {**states, "deliver": [_sink(sink) for sink in sinks], **_origin(change)}
         case Update(before=before, after=after):
             return {"before": _state(before), "after": _state(after), **_origin(change)}
-        case Retire(before=before, after=after):
-            return {"before": _state(before), "after": _state(after)}
+        case Retire(before=before, after=after, detail=detail):
+            return {"before": _state(before), "after": _state(after), "detail": detail}
         case Delete(before=before, expired=expired):
             return {"before": _state(before), "expired": expired}
         case _:
@@ -107,6 +108,7 @@ def _unchanged(entry: Unchanged) -> dict[str, Any]:
         "address": entry.address,
         "id": entry.key_id,
         "reason": code(entry.reason),
+        "detail": entry.detail,
         "state": _state(entry.state),
     }
 

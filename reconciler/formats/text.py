@@ -19,6 +19,7 @@ from reconciler.core.quoting import clean
 from reconciler.formats.words import (
     SYMBOLS,
     Field,
+    because,
     by_glob,
     fields,
     is_left,
@@ -37,6 +38,7 @@ from reconciler.formats.words import (
 _LABEL = 10
 _STYLES = {
     "create": Style(color="green"),
+    "rotate": Style(color="green"),
     "deliver": Style(color="cyan"),
     "update": Style(color="yellow"),
     "retire": Style(color="magenta"),
@@ -146,7 +148,7 @@ def _entry(entry: Entry, screen: Screen) -> Iterator[str]:
         yield _line("by glob", added, screen)
     if gone := lost(entry):
         yield _line("lost", f"{', '.join(gone)} (a list replaces one of a lower layer)", screen)
-    yield screen.paint(_line("because", entry.reason, screen), "dim")
+    yield screen.paint(_line("because", because(entry), screen), "dim")
     for mark in getattr(entry, "marks", ()):
         yield screen.paint(_line("!", str(mark), screen), "warning")
 

@@ -29,8 +29,8 @@ from reconciler.core.refusal import Refusal
 from reconciler.core.risks import show_sink
 from reconciler.core.times import show_duration
 
-ACTIONS = ("create", "deliver", "update", "retire", "delete")
-SYMBOLS = {"create": "+", "deliver": ">", "update": "~", "retire": "x", "delete": "-", "none": "="}
+ACTIONS = ("create", "rotate", "deliver", "update", "retire", "delete")
+SYMBOLS = {"create": "+", "rotate": "*", "deliver": ">", "update": "~", "retire": "x", "delete": "-", "none": "="}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +124,17 @@ def by_glob(entry: Entry) -> str:
     if isinstance(entry, Create) and len(added) > 1 and frozenset(added) == entry.after.scopes:
         return "all of them"
     return ", ".join(added)
+
+
+def because(entry: Entry) -> str:
+    """Why this is in the plan, with what is special to this key."""
+    detail = detail_of(entry)
+    return f"{entry.reason} ({detail})" if detail else str(entry.reason)
+
+
+def detail_of(entry: Entry) -> str:
+    """What is special to this key in its reason; empty for nothing."""
+    return "" if isinstance(entry, Deliver | Update | Delete) else entry.detail
 
 
 def lost(entry: Entry) -> tuple[str, ...]:

@@ -101,6 +101,7 @@ def every_kind() -> SavedPlan:
         reported(),
         screens.denied()[1],
         screens.sinks()[1],
+        screens.rotating(),
         screens.destroyed(),
     )
     named = (replace(plan, environment=f"{plan.environment}-{number}") for number, plan in enumerate(environments))
@@ -177,14 +178,16 @@ _origin: dict[str, Any] = {
     "from_globs": st.frozensets(texts, max_size=2),
     "lost": st.lists(texts, max_size=2).map(tuple),
 }
+_creation: dict[str, Any] = {"after": states, "expiry": expiries, "sinks": sinks, "leftover": st.none() | ids}
 changes = st.one_of(
-    st.builds(Create, after=states, expiry=expiries, sinks=sinks, leftover=st.none() | ids, **_common, **_origin),
+    st.builds(Create, **_creation, **_common, **_origin),
+    st.builds(Create, follows=ids, detail=texts, **_creation, **_common, **_origin),
     st.builds(Deliver, before=states, after=states, sinks=sinks, **_common, **_origin),
     st.builds(Update, before=states, after=states, **_common, **_origin),
-    st.builds(Retire, before=states, after=states, **_common),
+    st.builds(Retire, before=states, after=states, detail=texts, **_common),
     st.builds(Delete, before=states, expired=st.booleans(), **_common),
 )
-unchanged = st.builds(Unchanged, address=texts, key_id=ids, state=states, reason=st.sampled_from(Reason))
+unchanged = st.builds(Unchanged, address=texts, key_id=ids, state=states, reason=st.sampled_from(Reason), detail=texts)
 unmanaged = st.lists(st.builds(Unmanaged, id=texts, name=texts), max_size=2).map(tuple)
 counts = st.integers(0, 10**9)
 

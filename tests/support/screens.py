@@ -8,7 +8,7 @@ from functools import cache
 
 from reconciler.core.credential import CredentialInUse
 from reconciler.core.delivery import at
-from reconciler.core.desired import After, At, Desired, SinkSpec
+from reconciler.core.desired import After, At, Desired, DesiredKey, Rotation, SinkSpec
 from reconciler.core.globs import Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_limit
 from reconciler.core.holding import EMPTY, UNSEEN, Holding, Note, holding
@@ -44,7 +44,9 @@ HOSTILE = "Name\x1b[31m`` | <b>bold</b>\n## heading \u202e [link](javascript:x) 
 
 
 def everything() -> EnvironmentPlan:
-    """One environment with every action, every field, every reason but those of `left()`, every mark, and warnings."""
+    """One environment with every action but those of `rotating()`, every field and mark, and warnings; the reasons that
+    are not here are in the environments below.
+    """
     declared = desired(
         wanted("backend", title="Backend", scopes=CONTENT, sinks=(SINK, OTHER_SINK)),
         wanted("ci-deploy", title="CI deploy", scopes=["functions.write", "sites.write"], expiry=At(NOW + 400 * DAY)),
@@ -153,6 +155,42 @@ def sinks() -> tuple[Desired, EnvironmentPlan]:
     return wish, plan_environment(wish, found, held)
 
 
+def rotating() -> EnvironmentPlan:
+    """Keys under rotation: due, ending, adopted, retiring, and not due."""
+    credential = live_key("own", scopes=["keys.write"])
+    declared = desired(
+        rotated("due", scopes=["users.read", "rows.read"]),
+        rotated("ending"),
+        rotated("gone"),
+        rotated("adopting", adopts="Legacy.Key"),
+        rotated("adopted-now", adopts="Other.Key"),
+        rotated("fresh"),
+        rotated("own", scopes=["keys.write"], allow=["keys.write"]),
+    )
+    world = live(
+        live_key("due", age=91 * DAY),
+        live_key("ending", expire=NOW + 3 * DAY, accessed=NOW - DAY),
+        live_key("gone", title="CI (retiring)", expire=NOW + 2 * DAY),
+        live_key(id="Legacy.Key", expire=NOW + 6 * DAY),
+        live_key(id="Other.Key"),
+        live_key("fresh", age=90 * DAY, accessed=NOW - DAY, expire=NOW + 7 * DAY),
+        live_key("fresh", generation=2, title="CI (retiring)", age=20 * DAY, accessed=NOW - DAY, expire=NOW + DAY),
+        live_key("fresh", generation=3, age=2 * DAY, expire=NOW + 95 * DAY),
+        credential,
+        live_key("own", generation=2, scopes=["keys.write"], age=2 * DAY, expire=NOW + 95 * DAY),
+        own=[credential.id],
+    )
+    return plan_environment(declared, world, {sink: UNSEEN for key in declared.keys for sink in key.sinks})
+
+
+def rotated(name: str, **fields: object) -> DesiredKey:
+    """A declared key that rotates every 90 days, with an overlap of a week."""
+    rotation = Rotation(every=90 * DAY, overlap=7 * DAY)
+    sink = SinkSpec(kind="dotenv", options=(("path", "secrets/staging.env"), ("variable", name.upper())))
+    wish = wanted(name, sinks=(sink,), expiry=After(rotation.life), **fields)  # type: ignore[arg-type]
+    return replace(wish, rotation=rotation)
+
+
 def refusals() -> tuple[Refusal, ...]:
     """One refusal of every guard."""
     many = tuple(live_key(f"key-{number}", accessed=NOW) for number in range(10))
@@ -190,7 +228,7 @@ def destroyed() -> EnvironmentPlan:
 
 def whole() -> Plan:
     """Several environments."""
-    return Plan(environments=(everything(), left(), denied()[1], sinks()[1], unchanged(), destroyed()))
+    return Plan(environments=(everything(), left(), denied()[1], sinks()[1], rotating(), unchanged(), destroyed()))
 
 
 def outcome() -> Outcome:

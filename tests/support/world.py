@@ -249,6 +249,16 @@ def is_ours(key_id: str, environment: str = REALM.environment) -> bool:
     return re.fullmatch(tag + r"\.g[1-9a-z][0-9a-z]?", rest) is not None
 
 
+def generation(key_id: str) -> int:
+    """The number in an id that is ours."""
+    return int(key_id.rpartition(".g")[2], 36)
+
+
+def is_retiring(key: Shown) -> bool:
+    """Whether a key ends by itself and its name says so."""
+    return str(key["name"]).endswith(" (retiring)") and key["expire"] != ""
+
+
 def unmanaged(keys: dict[str, Shown]) -> dict[str, Shown]:
     """The keys that are not this manifest's."""
     return {key_id: key for key_id, key in keys.items() if not is_ours(key_id)}
@@ -258,8 +268,10 @@ async def assert_converged(machine: Machine, wanted: Desired, untouched: dict[st
     """One live key for each declared one, as declared, with its own secret delivered; nothing else was touched."""
     keys = await machine.world.keys()
     assert unmanaged(keys) == untouched, "an unmanaged key was touched"
-    mine = {key_id.split(".")[0]: each for key_id, each in keys.items() if is_ours(key_id)}
-    assert len(mine) == len(keys) - len(untouched), f"more than one generation is live: {sorted(keys)}"
+    owned = {key_id: each for key_id, each in keys.items() if is_ours(key_id)}
+    mine = {key_id.split(".")[0]: owned[key_id] for key_id in sorted(owned, key=generation)}
+    older = [each for each in owned.values() if each not in mine.values()]
+    assert all(is_retiring(each) for each in older), f"more than one generation is to stay: {sorted(keys)}"
     assert sorted(mine) == sorted(each.slug for each in wanted.keys)
     for each in wanted.keys:
         live = mine[each.slug]

@@ -22,7 +22,7 @@ from reconciler.core.holding import (
     parse_note,
 )
 from reconciler.core.ids import Realm, key_id
-from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Unseen
+from reconciler.core.plan import Create, Deliver, EnvironmentPlan, Reason, Retire, Unseen
 from reconciler.core.planner import plan_environment, sinks_to_look_at
 from reconciler.core.secret import Secret
 from tests.support.builders import NOW, REALM, SINK, desired, live, live_key, owned_id, wanted
@@ -93,11 +93,11 @@ def plan(held: Holding | None, found: bool = True, *, hidden: bool = True, sink:
 def test_where_secrets_are_hidden_a_sink_that_lacks_one_gets_that_of_a_new_key() -> None:
     made = plan(EMPTY)
 
-    create, delete = sorted(made.changes, key=lambda change: isinstance(change, Delete))
+    retire, create = made.changes
     assert isinstance(create, Create)
-    assert (create.key_id, create.reason, create.leftover) == (owned_id("ci", 2), Reason.SECRET_LOST, None)
-    assert isinstance(delete, Delete)
-    assert (delete.key_id, delete.reason) == (owned_id("ci"), Reason.SUPERSEDED)
+    assert (create.key_id, create.reason, create.follows) == (owned_id("ci", 2), Reason.SECRET_LOST, owned_id("ci"))
+    assert isinstance(retire, Retire)
+    assert (retire.key_id, retire.after.expire) == (owned_id("ci"), NOW + timedelta(hours=48))
 
 
 @pytest.mark.parametrize("held", [None, UNSEEN, Holding(occupied=True), holding(OTHER)])

@@ -31,7 +31,10 @@ NO_SECRETS = [
     "018f3c2e-7b1a-7cc0-9a51-0242ac120002",
     "Storefront backend",
 ]
-STRICT = {"Expiry", "Visibility", "End of the credential", "Time until a pruned key ends"}
+STRICT = {"Expiry", "Visibility", "End of the credential", "Time until a pruned key ends"} | {
+    "Time between two generations",
+    "Time for which the old key works on",
+}
 """Fields whose own pattern leaves no room for a secret."""
 
 

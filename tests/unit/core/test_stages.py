@@ -11,22 +11,22 @@ DECLARED = desired(wanted("new"), wanted("lacking", sinks=(SINK,)), wanted("stal
 FOUND = (live_key("lacking"), live_key("stale"), live_key("old"), live_key("expired", expire=NOW))
 
 
-def kinds(*strangers: int) -> list[tuple[set[type], bool]]:
+def kinds(*strangers: int) -> list[tuple[set[type], str]]:
     others = [live_key(id=f"stranger-{number}") for number in range(*strangers)]
     plan = plan_environment(DECLARED, live(*FOUND, *others), {SINK: EMPTY})
-    return [({type(change) for change in stage.changes}, stage.needs_success) for stage in stages(plan)]
+    return [({type(change) for change in stage.changes}, stage.needs) for stage in stages(plan)]
 
 
 def test_what_is_made_comes_before_what_is_changed_and_that_before_what_is_deleted() -> None:
-    assert kinds(0) == [({Create, Deliver}, False), ({Update}, False), ({Delete}, True)]
+    assert kinds(0) == [({Create, Deliver}, "nothing"), ({Update}, "nothing"), ({Delete}, "all")]
 
 
 def test_where_the_thousand_keys_would_not_do_own_expired_keys_go_first() -> None:
     free = MAX_KEYS - len(FOUND)
 
-    assert kinds(free - 1)[0] == ({Create, Deliver}, False)
-    assert kinds(free)[0] == ({Delete}, False)
-    assert kinds(free)[-1] == ({Delete}, True)
+    assert kinds(free - 1)[0] == ({Create, Deliver}, "nothing")
+    assert kinds(free)[0] == ({Delete}, "nothing")
+    assert kinds(free)[-1] == ({Delete}, "all")
 
 
 def test_only_the_expired_ones_go_first() -> None:

@@ -1,0 +1,77 @@
+"""What becomes of a key beside which another one is that of its name: an older generation, an adopted key that was
+rotated, a key under a former name.
+
+Under rotation it works on for the overlap, so that whoever reads the sink that often has the new secret before the old
+one is dead: it gets an end one overlap off, never later than its own, under a name that says so. The end counts from
+the run that has the newer key delivered, not from that key's creation: between the two lies whatever kept a run
+from finishing. The server ends the key even if no run ever comes again; the first run after that deletes it.
+
+Whatever a person makes of a retiring key, the same rule is applied again: an end that was brought forward stays, one
+that was put off beyond an overlap from now, or taken away, is set anew. Without rotation nobody has promised an
+overlap, and the key is deleted, unless an earlier run has given it an end.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reconciler.core import risks
+from reconciler.core.changes import is_unfinished
+from reconciler.core.desired import DesiredKey
+from reconciler.core.keys import Live, LiveKey
+from reconciler.core.plan import Delete, Reason, Retire, Unchanged
+from reconciler.core.pruning import delete
+from reconciler.core.retiring import is_retiring, retired
+from reconciler.core.times import show_instant
+
+DEFAULT_OVERLAP = timedelta(hours=48)
+"""How long a key works on whose secret is lost to a sink and that is under no rotation."""
+
+
+def superseded(
+    declared: DesiredKey, key: LiveKey, live: Live, overlap: timedelta | None, by: str
+) -> Delete | Retire | Unchanged:
+    """What is done with a key that the one with the id `by` supersedes; `overlap` is None without rotation."""
+    address = declared.address
+    if is_unfinished(declared, key):
+        return delete(address, key, live, Reason.LEFT_OVER)
+    if key.expire is not None and key.expire <= live.now:
+        return delete(address, key, live, Reason.SUPERSEDED)
+    if overlap is None:
+        return _left(address, key, by) if is_retiring(key) else delete(address, key, live, Reason.SUPERSEDED)
+    if key.id in live.own:
+        return _left(address, key, by, Reason.OWN_SUPERSEDED)
+    after = retired(key.state, live.now + overlap)
+    if after == key.state:
+        return _left(address, key, by)
+    return Retire(
+        address=address,
+        key_id=key.id,
+        before=key.state,
+        after=after,
+        reason=Reason.SUPERSEDED,
+        detail=f"{by}; {_last_use(key)}",
+        marks=(*risks.of_expiry(key.state, after, live.now), *risks.of_use(key, live.now, live.own)),
+    )
+
+
+def still_used(address: str, old: LiveKey, new: LiveKey) -> list[str]:
+    """A warning of a retiring key that somebody has used since the newer one was there.
+
+    Its last use moves once in 24 hours, so that what it says is never too much.
+    """
+    if old.accessed is None or old.expire is None or old.accessed <= new.created or not is_retiring(old):
+        return []
+    end = show_instant(old.expire.replace(microsecond=0))
+    used = f"{old.id} was used on {old.accessed:%Y-%m-%d}, after {new.id} had taken its place"
+    return [f"{address}: {used}; it ends at {end}: see who has not read the new secret yet"]
+
+
+def _left(address: str, key: LiveKey, by: str, reason: Reason = Reason.RETIRING) -> Unchanged:
+    end = f", ends {show_instant(key.expire.replace(microsecond=0))}" if key.expire else ""
+    detail = f"by {by}{end}; {_last_use(key)}"
+    return Unchanged(address=address, key_id=key.id, state=key.state, reason=reason, detail=detail)
+
+
+def _last_use(key: LiveKey) -> str:
+    return f"last used {key.accessed:%Y-%m-%d}" if key.accessed else "never used"
