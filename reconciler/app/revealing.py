@@ -15,7 +15,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.globs import Selection
 from reconciler.core.holding import Match, match
 from reconciler.core.keys import Live, LiveKey
-from reconciler.core.plan import Create, Delete
+from reconciler.core.plan import Create, Delete, is_declared
 from reconciler.core.planner import addresses, plan_environment
 from reconciler.core.probation import is_on_probation
 from reconciler.core.quoting import quoted
@@ -78,8 +78,9 @@ def _live_key(desired: Desired, live: Live, address: str) -> LiveKey | None:
     made = plan_environment(desired, live, {})
     entries = [each for each in (*made.changes, *made.unchanged) if each.address == address]
     staying = [each.key_id for each in entries if not isinstance(each, Create | Delete)]
+    declared = [each.key_id for each in entries if is_declared(each) and not isinstance(each, Create)]
     going = [each.key_id for each in entries if isinstance(each, Delete)]
-    ids = staying or going
+    ids = declared or staying or going
     return next((key for key in live.keys if key.id == ids[-1]), None) if ids else None
 
 

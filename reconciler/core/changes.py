@@ -49,6 +49,11 @@ def is_secret_lost(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -
     return any(_match(sink, match, held) is Match.LACKS for sink in key.sinks)
 
 
+def may_be_held(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -> bool:
+    """Whether a live key's secret works and a sink may hold it."""
+    return not _is_over(match, now) and any(_match(sink, match, held) is not Match.LACKS for sink in key.sinks)
+
+
 def create(
     desired: Desired, key: DesiredKey, live: Live, held: Held, *, leftover: str | None = None, at_id: str = ""
 ) -> Create:

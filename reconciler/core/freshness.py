@@ -30,6 +30,7 @@ from reconciler.core.plan import (
     Retire,
     Unchanged,
     Update,
+    is_declared,
 )
 from reconciler.core.probation import IN_PROGRESS, SUFFIX
 from reconciler.core.staleness import Stale, why
@@ -74,7 +75,7 @@ def standing(saved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, l
     now = _Now(
         live={key.id: key.state for key in live.keys},
         entries={entry.key_id: entry for entry in entries},
-        declared={entry.address: entry for entry in entries if _is_declared(entry)},
+        declared={entry.address: entry for entry in entries if is_declared(entry)},
         sinks={key.address: key.sinks for key in desired.keys},
         deletes=deletes,
         spoken=frozenset(change.key_id for change in saved.changes),
@@ -97,11 +98,6 @@ def standing(saved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, l
         stale=tuple(stale),
         beyond=tuple(change for change in fresh.changes if change.key_id not in pending),
     )
-
-
-def _is_declared(entry: Entry) -> bool:
-    """Whether an entry is about the key that the manifest declares: what only ends bears the same address."""
-    return entry.is_declared if isinstance(entry, Unchanged) else not isinstance(entry, Delete | Retire)
 
 
 def _sorted(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -28,7 +28,7 @@ class Reason(StrEnum):
     DUE = "due for rotation"
     DUE_ADOPTED = "adopted, and due for its first rotation"
     ENDS_SOON = "under rotation, and it ends before an overlap from now"
-    NEWEST_GONE = "under rotation, and about to end; the generation that took its place is gone"
+    WAS_RETIRED = "under rotation, and retiring, with no newer key in its place"
     SECRET_LOST = "a sink lacks the secret, which this server never shows again: a new key takes its place"
     SCHEDULED = "adopted under rotation: it is rotated for the first time an overlap before it ends"
     FIELDS_DIFFER = "live differs from the manifest"
@@ -239,11 +239,15 @@ class EnvironmentPlan:
     warnings: tuple[str, ...] = ()
 
 
+def is_declared(entry: Entry) -> bool:
+    """Whether an entry is about the key that the manifest declares: what only ends may bear the same address."""
+    return entry.is_declared if isinstance(entry, Unchanged) else not isinstance(entry, Retire | Delete)
+
+
 def addresses_kept(plan: EnvironmentPlan) -> frozenset[str]:
     """The addresses that have a key as declared once the plan is applied, whatever ends beside it."""
-    staying = (entry for entry in plan.unchanged if entry.is_declared)
-    made = (change for change in plan.changes if not isinstance(change, Retire | Delete))
-    return frozenset(entry.address for entry in (*staying, *made))
+    entries: tuple[Entry, ...] = (*plan.changes, *plan.unchanged)
+    return frozenset(entry.address for entry in entries if is_declared(entry))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from reconciler.core.changes import (
     is_past,
     is_secret_lost,
     is_unfinished,
+    may_be_held,
     reconcile,
     unseen,
 )
@@ -43,7 +44,7 @@ from reconciler.core.probation import is_on_probation
 from reconciler.core.protecting import protected, unused_protection
 from reconciler.core.pruning import delete, pruned
 from reconciler.core.rotation import Due, due
-from reconciler.core.superseding import DEFAULT_OVERLAP, still_used, superseded
+from reconciler.core.superseding import DEFAULT_OVERLAP, retire, still_used, superseded
 from reconciler.core.times import show_instant
 from reconciler.errors import ManifestError
 
@@ -192,7 +193,7 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
         return
     entry: Entry
     if match is not None and is_lost(key, match, live.now):
-        draft.add([delete(key.address, match, live, Reason.UNFINISHED)])
+        draft.add([_unfinished(key, match, draft, held)])
         entry = create(desired, key, live, held, leftover=match.id)
     elif match is not None and (why := _why_follow(key, match, live, held)):
         entry = _follow(key, match, draft, held, why)
@@ -203,6 +204,13 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
         entry = create(desired, key, live, held)
     draft.add([entry])
     draft.warnings += _warnings(key, match, entry, draft)
+
+
+def _unfinished(key: DesiredKey, match: LiveKey, draft: _Draft, held: Held) -> Entry:
+    """The end of a key that is made again: under rotation it has its overlap where somebody may have read it."""
+    if key.rotation is not None and may_be_held(key, match, draft.live.now, held):
+        return retire(key.address, match, draft.live, key.rotation.overlap, next_id(match.id))
+    return delete(key.address, match, draft.live, Reason.UNFINISHED)
 
 
 def _why_follow(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Due | None:

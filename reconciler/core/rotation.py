@@ -44,7 +44,7 @@ def due(key: DesiredKey, match: LiveKey, now: datetime) -> Due | None:
     if rotation is None:
         return None
     if is_retiring(match):
-        return Due(reason=Reason.NEWEST_GONE, detail=_ends(match, now))
+        return Due(reason=Reason.WAS_RETIRED, detail=_ends(match, now))
     if key.adopts != match.id and (date := due_date(rotation, match)) <= now:
         return Due(reason=Reason.DUE, detail=f"since {_shown(date)}{_newly(rotation, match)}")
     if match.expire is not None and match.expire - rotation.overlap <= now:
@@ -80,8 +80,8 @@ def first_date(rotation: Rotation, key_id: str, now: datetime) -> datetime:
     """The first date of an adopted key: the same one until it is over, after `now` and no later than `every`
     after it.
     """
-    phase = _EPOCH + rotation.every * _share(key_id)
-    return to_milliseconds(phase + rotation.every * ((now - phase) // rotation.every + 1))
+    phase = to_milliseconds(_EPOCH + rotation.every * _share(key_id))
+    return phase + rotation.every * ((now - phase) // rotation.every + 1)
 
 
 def _share(key_id: str) -> float:

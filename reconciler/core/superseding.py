@@ -41,6 +41,11 @@ def superseded(
         return _left(address, key, by) if is_retiring(key) else delete(address, key, live, Reason.SUPERSEDED)
     if key.id in live.own:
         return _left(address, key, by, Reason.OWN_SUPERSEDED)
+    return retire(address, key, live, overlap, by)
+
+
+def retire(address: str, key: LiveKey, live: Live, overlap: timedelta, by: str) -> Retire | Unchanged:
+    """Let a key that works end one overlap off, unless it ends by then anyway and says so."""
     after = retired(key.state, live.now + overlap)
     if after == key.state:
         return _left(address, key, by)
