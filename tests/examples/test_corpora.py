@@ -46,7 +46,7 @@ BEYOND_SCHEMA = {
     "names-with-marks",
     "prune-grace-without-end", "prune-grace-without-expire", "relative-and-absolute-scopes",
     "relative-scopes-over-nothing", "relative-scopes-taken-twice", "relative-scopes-that-contradict",
-    "renamed-from-a-declared-key", "renamed-from-a-declared-slug", "renamed-twice",
+    "renamed-from-a-declared-key", "renamed-from-a-declared-slug", "renamed-twice", "rotation-in-layers",
     "duplicate-names", "globs-without-effect", "merge-of-text", "merge-twice",
     "names-with-control-characters", "nulls-that-remove-nothing", "one-id-for-two",
     "placeholders", "recipients", "scope-set-unknown", "scopes-misspelt", "scopes-removed", "sinks-over-own-files",
