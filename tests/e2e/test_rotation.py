@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from reconciler.app.resuming import resume
@@ -77,7 +77,7 @@ async def test_a_due_key_is_rotated_in_one_run_and_its_old_one_is_gone_after_the
             assert await world.accepts(new)
             assert (await machine.plan(wanted)).plan.changes == ()
 
-            world.time.move(days=7)
+            world.time.move(days=7, seconds=1)
             assert not await world.accepts(old)
             assert (await machine.apply(wanted)).complete
             assert len(await generations(world)) == 1
@@ -90,7 +90,9 @@ async def test_a_rotation_that_fails_for_one_key_lets_the_others_retire() -> Non
             wanted = rotating(machine, "a", "b")
             assert (await machine.apply(wanted)).complete
             world.time.move(days=90)
-            world.line.expect({nth: Answer(status=400) for nth in (3,)})
+            world.line.expect({})
+            await machine.plan(wanted)
+            world.line.expect({len(world.line.calls) + 1: Answer(status=400)})  # the creation of the first one
 
             outcome = await machine.apply(wanted)
 
@@ -115,10 +117,8 @@ async def test_a_run_that_is_killed_at_any_call_is_finished_by_the_next(nth: int
             assert first is not None
             world.time.move(days=90)
             world.line.expect({nth: Meanwhile(happens=_kill)})
-            try:
+            with suppress(Killed, BaseExceptionGroup):
                 await machine.apply(wanted)
-            except (Killed, BaseExceptionGroup):
-                pass
             between = held(sink)
             assert between is not None
             assert await world.accepts(between)
@@ -150,10 +150,8 @@ async def test_a_saved_plan_is_finished_after_a_crash_and_says_when_it_is_done()
             file = saved(Plan(environments=(await machine.plan(wanted)).plan.environments), ())
             file = replace(file, allow=EVERYTHING)
             world.line.expect({7: Meanwhile(happens=_kill)})
-            try:
+            with suppress(Killed, BaseExceptionGroup):
                 await machine.apply(wanted)
-            except (Killed, BaseExceptionGroup):
-                pass
             world.line.expect({})
             world.time.move(hours=1)
 
@@ -174,6 +172,8 @@ async def test_a_saved_plan_is_finished_after_a_crash_and_says_when_it_is_done()
 async def test_two_runs_over_one_due_rotation_make_one_generation(
     profile: Profile, order: list[int], same_machine: bool
 ) -> None:
+    # A server that hides secrets gives none to the machine that did not create the key.
+    assume(same_machine or profile != "2.6.2")
     with a_folder() as here, a_folder() as there:
         async with a_world(profile) as world:
             one = Machine(world=world, folder=here)
@@ -181,7 +181,7 @@ async def test_two_runs_over_one_due_rotation_make_one_generation(
             wanted, wanted_there = rotating(one), rotating(other)
             assert (await one.apply(wanted)).complete
             if not same_machine:
-                Path(there, "app.env").write_bytes(Path(here, "app.env").read_bytes())
+                assert (await other.apply(wanted_there)).complete
             world.time.move(days=90)
             turns = Turns()
             one.line, other.line = turns.line(0, world.line), turns.line(1, world.line)
@@ -194,10 +194,13 @@ async def test_two_runs_over_one_due_rotation_make_one_generation(
                 if not outcome.complete:
                     failed = [result for result in results(outcome) if result.status is not Status.APPLIED]
                     assert any("another run" in result.message for result in failed), outcome
-                    if profile != "2.6.2":  # there nobody shows the secret to the machine that did not make it
-                        assert (await machine.apply(wish)).complete
+                    assert (await machine.apply(wish)).complete
             before, after = await generations(world)
             assert (before["$id"], after["$id"]) == (first_id("a"), SECOND)
             assert (before["name"], after["name"]) == ("A (retiring)", "A")
-            winner = wanted if outcomes[0].complete else wanted_there
-            assert held(winner.keys[0].sinks[0]) == after["secret"]
+            for wish in (wanted, wanted_there):
+                secret = held(wish.keys[0].sinks[0])
+                assert secret is not None
+                assert secret == (after["secret"] or secret)
+                assert await world.accepts(secret)
+            assert (await one.plan(wanted)).plan.changes == ()
