@@ -103,7 +103,7 @@ class EnvironmentApply:
     def _retired(self, change: Retire) -> KeyState:
         """The state that the plan gives a key, its end put off by the time that has passed since the plan."""
         end, own = change.after.expire, change.before.expire
-        if end is None or end == own:
+        if end is None or (own is not None and own <= end):
             return change.after
         later = end + self._since_plan
         return replace(change.after, expire=later if own is None else min(later, own))

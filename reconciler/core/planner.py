@@ -44,7 +44,7 @@ from reconciler.core.probation import is_on_probation
 from reconciler.core.protecting import protected, unused_protection
 from reconciler.core.pruning import delete, pruned
 from reconciler.core.rotation import Due, due
-from reconciler.core.superseding import DEFAULT_OVERLAP, retire, still_used, superseded
+from reconciler.core.superseding import DEFAULT_OVERLAP, retire_unfinished, still_used, superseded
 from reconciler.core.times import show_instant
 from reconciler.errors import ManifestError
 
@@ -209,7 +209,7 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
 def _unfinished(key: DesiredKey, match: LiveKey, draft: _Draft, held: Held) -> Entry:
     """The end of a key that is made again: under rotation it has its overlap where somebody may have read it."""
     if key.rotation is not None and may_be_held(key, match, draft.live.now, held):
-        return retire(key.address, match, draft.live, key.rotation.overlap, next_id(match.id))
+        return retire_unfinished(key, match, draft.live, key.rotation, next_id(match.id))
     return delete(key.address, match, draft.live, Reason.UNFINISHED)
 
 
@@ -233,7 +233,7 @@ def _follow(key: DesiredKey, match: LiveKey, draft: _Draft, held: Held, why: Due
     made = create(draft.desired, key, draft.live, held, at_id=new_id)
     made = follow(draft.desired, made, key, match, held, why)
     overlap = key.rotation.overlap if key.rotation else DEFAULT_OVERLAP
-    draft.add([superseded(key, match, draft.live, overlap, made.key_id)])
+    draft.add([superseded(key, match, draft.live, overlap, made.key_id, draft.live.now)])
     return made
 
 
@@ -242,7 +242,7 @@ def _plan_older(key: DesiredKey, match: LiveKey | None, older: Iterable[LiveKey]
     overlap = key.rotation.overlap if key.rotation else None
     for each in older:
         if match is not None:
-            draft.add([superseded(key, each, draft.live, overlap, match.id)])
+            draft.add([superseded(key, each, draft.live, overlap, match.id, match.created)])
             draft.warnings += still_used(key.address, each, match)
 
 

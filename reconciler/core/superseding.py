@@ -6,19 +6,21 @@ one is dead: it gets an end one overlap off, never later than its own, under a n
 the run that has the newer key delivered, not from that key's creation: between the two lies whatever kept a run
 from finishing. The server ends the key even if no run ever comes again; the first run after that deletes it.
 
-Whatever a person makes of a retiring key, the same rule is applied again: an end that was brought forward stays, one
-that was put off beyond an overlap from now, or taken away, is set anew. Without rotation nobody has promised an
-overlap, and the key is deleted, unless an earlier run has given it an end.
+Whatever a person makes of a retiring key, the same rule is applied again. An end that was brought forward stays. One
+that was put off or taken away is set anew: to the end of the life that the key was made with, or, where that is over,
+to an overlap from now, for somebody seems to need it. Without rotation nobody has promised an overlap, and the key is
+deleted, unless an earlier run has given it an end.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from reconciler.core import risks
 from reconciler.core.changes import is_unfinished
-from reconciler.core.desired import DesiredKey
-from reconciler.core.keys import Live, LiveKey
+from reconciler.core.desired import DesiredKey, Rotation
+from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Delete, Reason, Retire, Unchanged
 from reconciler.core.pruning import delete
 from reconciler.core.retiring import is_retiring, retired
@@ -29,9 +31,11 @@ DEFAULT_OVERLAP = timedelta(hours=48)
 
 
 def superseded(
-    declared: DesiredKey, key: LiveKey, live: Live, overlap: timedelta | None, by: str
+    declared: DesiredKey, key: LiveKey, live: Live, overlap: timedelta | None, by: str, since: datetime
 ) -> Delete | Retire | Unchanged:
-    """What is done with a key that the one with the id `by` supersedes; `overlap` is None without rotation."""
+    """What is done with a key that the one with the id `by` supersedes, which is there `since` a time; `overlap` is None
+    without rotation.
+    """
     address = declared.address
     if is_unfinished(declared, key):
         return delete(address, key, live, Reason.LEFT_OVER)
@@ -41,12 +45,26 @@ def superseded(
         return _left(address, key, by) if is_retiring(key) else delete(address, key, live, Reason.SUPERSEDED)
     if key.id in live.own:
         return _left(address, key, by, Reason.OWN_SUPERSEDED)
-    return retire(address, key, live, overlap, by)
+    end = live.now + overlap
+    if is_retiring(key) and declared.rotation is not None and declared.adopts != key.id:
+        life = max(key.created + declared.rotation.life, since + overlap)
+        end = min(end, life) if life > live.now else end
+    return _retire(address, key, retired(key.state, end), live, by)
 
 
-def retire(address: str, key: LiveKey, live: Live, overlap: timedelta, by: str) -> Retire | Unchanged:
-    """Let a key that works end one overlap off, unless it ends by then anyway and says so."""
-    after = retired(key.state, live.now + overlap)
+def retire_unfinished(
+    declared: DesiredKey, key: LiveKey, live: Live, rotation: Rotation, by: str
+) -> Retire | Unchanged:
+    """Let a key end that was never committed, and whose secret somebody may have read: it has the overlap that any
+    other one has, up to the end that its commit would have given it.
+    """
+    own_end = key.created + rotation.life
+    after = retired(replace(key.state, expire=own_end), live.now + rotation.overlap)
+    return _retire(declared.address, key, after, live, by)
+
+
+def _retire(address: str, key: LiveKey, after: KeyState, live: Live, by: str) -> Retire | Unchanged:
+    """The end of a key that works, unless it ends by then anyway and says so."""
     if after == key.state:
         return _left(address, key, by)
     return Retire(

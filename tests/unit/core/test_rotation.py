@@ -240,11 +240,21 @@ def test_a_generation_that_nobody_can_deliver_and_somebody_may_have_read_gets_it
 # --- hands in the Console ---
 
 
-@pytest.mark.parametrize("expire", [None, NOW + 8 * DAY, NOW + 400 * DAY])
-def test_a_retiring_key_that_was_put_off_ends_an_overlap_from_now(expire: datetime | None) -> None:
-    old = replace(generation(age=85 * DAY, title="CI (retiring)"), expire=expire)
+@pytest.mark.parametrize("expire", [None, NOW + 12 * DAY, NOW + 400 * DAY])
+@pytest.mark.parametrize(
+    ("age", "newer", "left"),
+    [
+        (95 * DAY, 10 * DAY, 2 * DAY),  # the end of its life
+        (85 * DAY, DAY, 7 * DAY),  # an overlap from now, which comes first
+        (110 * DAY, 20 * DAY, 7 * DAY),  # its life is over
+    ],
+)
+def test_a_retiring_key_that_was_put_off_is_given_an_end_again(
+    expire: datetime | None, age: timedelta, newer: timedelta, left: timedelta
+) -> None:
+    old = replace(generation(age=age, title="CI (retiring)"), expire=expire)
 
-    assert retired(plan(old, generation(2, age=DAY))).after.expire == NOW + 7 * DAY
+    assert retired(plan(old, generation(2, age=newer))).after.expire == NOW + left
 
 
 @pytest.mark.parametrize("left", [timedelta(minutes=1), 6 * DAY])
