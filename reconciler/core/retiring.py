@@ -15,9 +15,14 @@ from reconciler.core.names import marked
 SUFFIX = " (retiring)"
 
 
+def is_marked(key: LiveKey) -> bool:
+    """Whether a run has set the key's end, whatever has become of that."""
+    return key.name.endswith(SUFFIX)
+
+
 def is_retiring(key: LiveKey) -> bool:
-    """Whether a run has set the key's end; a person may have moved it since."""
-    return key.name.endswith(SUFFIX) and key.expire is not None
+    """Whether a run has set the key's end, and it has one; a person may have moved it since."""
+    return is_marked(key) and key.expire is not None
 
 
 def retired(state: KeyState, end: datetime) -> KeyState:

@@ -23,7 +23,7 @@ from reconciler.core.desired import DesiredKey, Rotation
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Delete, Reason, Retire, Unchanged
 from reconciler.core.pruning import delete
-from reconciler.core.retiring import is_retiring, retired
+from reconciler.core.retiring import is_marked, is_retiring, retired
 from reconciler.core.times import show_instant
 
 DEFAULT_OVERLAP = timedelta(hours=48)
@@ -33,8 +33,8 @@ DEFAULT_OVERLAP = timedelta(hours=48)
 def superseded(
     declared: DesiredKey, key: LiveKey, live: Live, overlap: timedelta | None, by: str, since: datetime
 ) -> Delete | Retire | Unchanged:
-    """What is done with a key that the one with the id `by` supersedes, which is there `since` a time; `overlap` is None
-    without rotation.
+    """What is done with a key that the one with the id `by` supersedes, `since` which was made; `overlap` is None without
+    rotation.
     """
     address = declared.address
     if is_unfinished(declared, key):
@@ -46,7 +46,7 @@ def superseded(
     if key.id in live.own:
         return _left(address, key, by, Reason.OWN_SUPERSEDED)
     end = live.now + overlap
-    if is_retiring(key) and declared.rotation is not None and declared.adopts != key.id:
+    if is_marked(key) and declared.rotation is not None and declared.adopts != key.id:
         life = max(key.created + declared.rotation.life, since + overlap)
         end = min(end, life) if life > live.now else end
     return _retire(address, key, retired(key.state, end), live, by)
