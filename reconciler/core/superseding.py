@@ -33,7 +33,7 @@ DEFAULT_OVERLAP = timedelta(hours=48)
 def superseded(
     declared: DesiredKey, key: LiveKey, live: Live, overlap: timedelta | None, by: str, since: datetime
 ) -> Delete | Retire | Unchanged:
-    """What is done with a key that the one with the id `by` supersedes, `since` which was made; `overlap` is None without
+    """What is done with a key that the one with the id `by`, made at `since`, supersedes; `overlap` is None without
     rotation.
     """
     address = declared.address
