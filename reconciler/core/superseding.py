@@ -73,7 +73,7 @@ def _retire(address: str, key: LiveKey, after: KeyState, live: Live, by: str) ->
         before=key.state,
         after=after,
         reason=Reason.SUPERSEDED,
-        detail=f"{by}; {_last_use(key)}",
+        detail=f"{by}{_own_end(key) if after.expire == key.expire else ''}; {_last_use(key)}",
         marks=(*risks.of_expiry(key.state, after, live.now), *risks.of_use(key, live.now, live.own)),
     )
 
@@ -91,9 +91,12 @@ def still_used(address: str, old: LiveKey, new: LiveKey) -> list[str]:
 
 
 def _left(address: str, key: LiveKey, by: str, reason: Reason = Reason.RETIRING) -> Unchanged:
-    end = f", ends {show_instant(key.expire.replace(microsecond=0))}" if key.expire else ""
-    detail = f"by {by}{end}; {_last_use(key)}"
+    detail = f"by {by}{_own_end(key)}; {_last_use(key)}"
     return Unchanged(address=address, key_id=key.id, state=key.state, reason=reason, detail=detail)
+
+
+def _own_end(key: LiveKey) -> str:
+    return f", ends {show_instant(key.expire.replace(microsecond=0))}" if key.expire else ""
 
 
 def _last_use(key: LiveKey) -> str:

@@ -12,7 +12,7 @@ from reconciler.core.plan import Create, Deliver, Reason
 from reconciler.emulator.faults import Answer, Faults, Rule
 from tests.support.ages import Pair, a_pair
 from tests.support.folders import a_folder
-from tests.support.world import Machine, World, a_world, desired, first_id, key
+from tests.support.world import Machine, World, a_world, desired, first_id, generation, is_retiring, key
 
 pytestmark = pytest.mark.anyio
 
@@ -50,8 +50,10 @@ class Case:
         return {each.name: each.read_bytes() for each in self.path.parent.iterdir()}
 
     async def assert_converged(self) -> None:
-        """One key, whose secret is in the sink; a plan finds nothing, and another apply writes nothing."""
-        (live,) = (await self.world.keys()).values()
+        """One key that stays, whose secret is in the sink; a plan finds nothing, and another apply writes nothing."""
+        keys = await self.world.keys()
+        live, *older = (keys[key_id] for key_id in sorted(keys, key=generation, reverse=True))
+        assert all(map(is_retiring, older))
         assert self.held == live["secret"]
         assert await self.world.accepts(live["secret"])
         (plan,) = (await self.machine.plan(self.wanted)).plan.environments
