@@ -42,6 +42,7 @@ from reconciler.core.outcome import Outcome
 from reconciler.core.own_files import FOLDER
 from reconciler.core.parallelism import PARALLELISM
 from reconciler.core.saved import SavedPlan
+from reconciler.core.status import EnvironmentStatus, status
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock
 from reconciler.edge.escrow import AgeEscrow
@@ -57,6 +58,7 @@ __all__ = [
     "Allowances",
     "Asked",
     "Checkup",
+    "EnvironmentStatus",
     "EphemeralKey",
     "FirstKey",
     "KeyFile",
@@ -125,6 +127,11 @@ class Reconciler:
     async def reveal(self, address: str) -> Revealed:
         """The secret of the one live key at an address."""
         return await revealing.reveal(self.sites, self.sinks, address)
+
+    async def status(self, selection: Selection = EVERYTHING) -> tuple[EnvironmentStatus, ...]:
+        """How the keys of every environment stand that the selection admits; writes nothing."""
+        planned = await planning.plan(self.sites, self.sinks, Allowances(), selection)
+        return tuple(status(each.desired, each.live, each.plan) for each in planned.environments if each.is_selected)
 
     async def bootstrap(self, wanted: FirstKey, sink: SecretSink) -> Made:
         """The first key that manages keys, in the one environment that is connected; its secret goes to the sink."""

@@ -24,6 +24,7 @@ from reconciler.cli.plan import plan
 from reconciler.cli.reveal import reveal
 from reconciler.cli.schema import schema
 from reconciler.cli.scopes import scopes
+from reconciler.cli.status import status
 from reconciler.cli.validate import validate
 from reconciler.errors import ReconcilerError
 
@@ -58,7 +59,21 @@ def cli() -> None:
     """
 
 
-for command in (init, bootstrap, doctor, validate, plan, apply, destroy, reveal, exec_, scopes, schema, emulator):
+for command in (
+    init,
+    bootstrap,
+    doctor,
+    validate,
+    plan,
+    apply,
+    status,
+    destroy,
+    reveal,
+    exec_,
+    scopes,
+    schema,
+    emulator,
+):
     cli.add_command(command)
 
 

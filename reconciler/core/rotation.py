@@ -53,6 +53,16 @@ def due(key: DesiredKey, match: LiveKey, now: datetime) -> Due | None:
     return None
 
 
+def next_date(key: DesiredKey, match: LiveKey, now: datetime) -> datetime | None:
+    """From when the generation after a live key is due; None under no rotation."""
+    if key.rotation is None:
+        return None
+    dates = [] if match.expire is None else [match.expire - key.rotation.overlap]
+    if key.adopts == match.id:
+        return min([*dates, first_date(key.rotation, match.id, now)])
+    return min([*dates, due_date(key.rotation, match)])
+
+
 def is_overdue(key: DesiredKey, match: LiveKey, now: datetime) -> bool:
     """Whether a generation that no run has committed yet would be due for the next one at once."""
     return key.rotation is not None and due_date(key.rotation, match) <= now

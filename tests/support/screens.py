@@ -157,6 +157,11 @@ def sinks() -> tuple[Desired, EnvironmentPlan]:
 
 def rotating() -> EnvironmentPlan:
     """Keys under rotation: due, ending, adopted, retiring, and not due."""
+    return rotation()[2]
+
+
+def rotation() -> tuple[Desired, Live, EnvironmentPlan]:
+    """The same, with what is wanted and what is live."""
     credential = live_key("own", scopes=["keys.write"])
     declared = desired(
         rotated("due", scopes=["users.read", "rows.read"]),
@@ -180,7 +185,8 @@ def rotating() -> EnvironmentPlan:
         live_key("own", generation=2, scopes=["keys.write"], age=2 * DAY, expire=NOW + 95 * DAY),
         own=[credential.id],
     )
-    return plan_environment(declared, world, {sink: UNSEEN for key in declared.keys for sink in key.sinks})
+    held = {sink: UNSEEN for key in declared.keys for sink in key.sinks}
+    return declared, world, plan_environment(declared, world, held)
 
 
 def rotated(name: str, **fields: object) -> DesiredKey:
