@@ -19,7 +19,8 @@ _BELOW = " " * 6
 def status_text(statuses: Iterable[EnvironmentStatus], *, width: int = 80, color: bool = False) -> str:
     """A table for each environment."""
     screen = Screen(width=width, color=color)
-    return "\n\n".join("\n".join(_environment(each, screen)) for each in statuses) + "\n"
+    blocks = ["\n".join(_environment(each, screen)) for each in statuses]
+    return "\n\n".join(blocks or ["No keys."]) + "\n"
 
 
 def _environment(status: EnvironmentStatus, screen: Screen) -> Iterator[str]:

@@ -1,0 +1,50 @@
+"""`reconciler status`: looks, and writes nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import MANIFEST, Command, in_folder
+
+ROTATING = MANIFEST.replace("    deliver:", "    rotation: {every: 90d, overlap: 7d}\n    deliver:")
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return in_folder(tmp_path, monkeypatch, capsys)
+
+
+def test_a_key_is_told_before_it_is_made_and_after(command: Command) -> None:
+    command.write(ROTATING)
+
+    before = command("status")
+    assert before.code == 0
+    assert "create: declared, and not live" in before.out
+    assert not (command.folder / "secrets").exists()
+
+    assert command("apply", "--auto-approve").code == 0
+    after = command("status", "--format", "json")
+    assert after.code == 0
+    ((key,),) = (environment["keys"] for environment in json.loads(after.out)["environments"])
+    assert (key["address"], key["generation"], key["pending"], key["why"]) == ("local/ci", 1, None, "")
+    assert key["created"] < key["rotates"] < key["expire"]
+    assert key["sinks"] == [{"sink": "dotenv secrets/local.env APPWRITE_API_KEY", "holds": True}]
+
+
+def test_a_sink_that_lacks_the_secret_is_told(command: Command) -> None:
+    command.write(ROTATING)
+    assert command("apply", "--auto-approve").code == 0
+    (command.folder / "secrets" / "local.env").unlink()
+
+    shown = command("status")
+
+    assert "dotenv secrets/local.env APPWRITE_API_KEY: lacks it" in shown.out
+    assert not (command.folder / "secrets" / "local.env").exists()
+
+
+def test_it_is_about_what_is_selected(command: Command) -> None:
+    command.write(ROTATING)
+
+    assert command("status", "--exclude", "local/*").out == "No keys.\n"
+    assert command("status", "--target", "local/nobody").code == 1
