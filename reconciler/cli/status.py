@@ -34,9 +34,9 @@ def status(
     login: str | None,
     no_color: bool,
 ) -> None:
-    """Show how each key stands: age, next rotation, end, last use, sinks.
+    """Show how old each key is, when it ends, and who holds it.
 
-    Changes nothing. What is to be done about a key is said below it, as plan says it.
+    With the dates of its next rotation and its last use. Changes nothing. What is to be done about a key is said below it, as plan says it.
     """
     import asyncio
 

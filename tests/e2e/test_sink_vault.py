@@ -91,8 +91,8 @@ def test_a_server_that_hides_secrets_is_compared_by_the_note(reconciler: Command
     assert "No changes" in reconciler("plan").out
 
     vault.put(f"shop/local/{place}", {"APPWRITE_API_KEY": "other"})
-    assert "1 to create, 1 to delete" in reconciler("plan").out
-    assert reconciler("apply", "--auto-approve", "--allow-in-use").code == 0
+    assert "1 to rotate, 1 to retire" in reconciler("plan").out
+    assert reconciler("apply", "--auto-approve").code == 0
 
     second = held(vault, place)["APPWRITE_API_KEY"]
     assert second.startswith("standard_")
