@@ -36,7 +36,8 @@ def status(
 ) -> None:
     """Show how old each key is, when it ends, and who holds it.
 
-    With the dates of its next rotation and its last use. Changes nothing. What is to be done about a key is said below it, as plan says it.
+    With the dates of its next rotation and its last use. Changes nothing. What is to be done about a key is said below
+    it, as plan says it.
     """
     import asyncio
 
