@@ -288,7 +288,7 @@ async def test_whatever_happens_in_a_season_nobody_holds_a_dead_secret(year: Yea
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
-@given(year=years(120))
+@settings(max_examples=30)
+@given(year=years(80))
 async def test_whatever_happens_in_a_year_nobody_holds_a_dead_secret(year: Year) -> None:
     await live_through(year)
