@@ -69,7 +69,9 @@ def test_every_command_has_a_heading_and_every_option_a_row() -> None:
         )
 
 
-VARIABLE = re.compile(r"""(?:environ\.get\(|_VARIABLE = )"([A-Z_]+)\"""")
+READ = re.compile(
+    r"""(?:environ\.get\(|variables\.get\(|surroundings\.secret\(|_VARIABLE = )("[A-Z_]+"(?:, "[A-Z_]+")*)"""
+)
 OF_LIBRARIES = {
     "COLUMNS",
     "HOME",
@@ -90,7 +92,8 @@ def test_every_environment_variable_that_is_read_is_documented_and_no_other() ->
     read = {
         name
         for path in (ROOT / "reconciler").rglob("*.py")
-        for name in VARIABLE.findall(path.read_text(encoding="utf-8"))
+        for names in READ.findall(path.read_text(encoding="utf-8"))
+        for name in re.findall(r"\w+", names)
     }
 
     assert told == read | OF_LIBRARIES

@@ -15,7 +15,7 @@ from reconciler.core.variables import Variables
 _T = TypeVar("_T")
 
 Tell = Callable[[str], None]
-"""Gets a line for whoever watches the run; called from any thread."""
+"""Gets a line for whoever watches the run; called from any thread, and must not raise."""
 
 
 def tell_nobody(_line: str) -> None:
