@@ -52,8 +52,9 @@ def access(context: str, surroundings: Surroundings) -> Access:
         files = [path for path in _paths(surroundings.variables) if path.exists()]
         if files:
             return _Merged(files).access(context, surroundings)
-        if not context and "KUBERNETES_SERVICE_HOST" in surroundings.variables and ACCOUNT.is_dir():
-            return _of_pod(surroundings.variables)
+        host = surroundings.variables.get("KUBERNETES_SERVICE_HOST")
+        if host and not context and ACCOUNT.is_dir():
+            return _of_pod(host, surroundings.variables)
     except (OSError, ssl.SSLError, binascii.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         where = getattr(error, "filename", None)
@@ -70,8 +71,8 @@ def _paths(variables: Mapping[str, str]) -> list[Path]:
     return [Path(variables.get("HOME") or "/", ".kube", "config")]
 
 
-def _of_pod(variables: Mapping[str, str]) -> Access:
-    host, port = variables["KUBERNETES_SERVICE_HOST"], variables.get("KUBERNETES_SERVICE_PORT", "443")
+def _of_pod(host: str, variables: Mapping[str, str]) -> Access:
+    port = variables.get("KUBERNETES_SERVICE_PORT", "443")
     return Access(
         server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
         namespace=(ACCOUNT / "namespace").read_text("utf-8").strip(),

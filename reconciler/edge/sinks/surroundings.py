@@ -17,7 +17,7 @@ from reconciler.ports import Mask, unmasked
 _T = TypeVar("_T")
 
 Tell = Callable[[str], None]
-"""Gets a line for whoever watches the run; called from any thread."""
+"""Gets a line for whoever watches the run; called from any thread, and must not raise."""
 
 
 def tell_nobody(_line: str) -> None:
