@@ -125,7 +125,7 @@ class SinkSpec:
 
     kind: str
     options: tuple[tuple[str, OptionValue], ...]
-    folder: str = field(default="", compare=False)
+    folder: str = field(default="", compare=False, repr=False)
     subject: Subject | None = field(default=None, compare=False, repr=False)
 
     def option(self, name: str, default: str | None = None) -> str:

@@ -97,7 +97,7 @@ def test_where_secrets_are_hidden_a_sink_that_lacks_one_gets_that_of_a_new_key()
     assert isinstance(create, Create)
     assert (create.key_id, create.reason, create.leftover) == (owned_id("ci", 2), Reason.SECRET_LOST, None)
     assert isinstance(delete, Delete)
-    assert (delete.key_id, delete.reason) == (owned_id("ci"), Reason.SUPERSEDED)
+    assert (delete.key_id, delete.reason) == (owned_id("ci"), Reason.SECRET_LOST)
 
 
 @pytest.mark.parametrize("held", [None, UNSEEN, Holding(occupied=True), holding(OTHER)])
