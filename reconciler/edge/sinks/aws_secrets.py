@@ -4,6 +4,9 @@ Secrets Manager has no check-and-set. After a field was written, the version bef
 if somebody wrote another one in between, what they changed is put into ours, and that is written. Who writes blindly
 over us is found by reading back, and by the next plan.
 
+Each write has a token of botocore's own, the same over its attempts. One made from the content would not do: Secrets
+Manager takes a write with a token that it knows for done, also where somebody has put another version since.
+
 The note is a tag, `reconciler` or `reconciler/FIELD`: it takes no right but secretsmanager:TagResource, and tags of
 others stay. Without that right there is none. A secret that this sink made says so in its description; only such a one
 is ever deleted, and only while its one version is ours.

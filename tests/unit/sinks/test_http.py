@@ -63,11 +63,15 @@ def no(status: int, words: str = "", **headers: str) -> Reply:
 
 
 def shown(error: BaseException) -> str:
-    """All that a traceback tells, and the values of variables in frames of ours."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    ours = [frame for frame in frames if Path(frame.f_code.co_filename).is_relative_to(ROOT / "reconciler")]
-    assert ours
-    return "".join((*traceback.format_exception(error), *(repr(frame.f_locals) for frame in ours)))
+    """All that a traceback tells, and the values of variables in its frames, but for those of tests."""
+    words = traceback.format_exception(error)
+    told: traceback.TracebackException | None = traceback.TracebackException.from_exception(error, capture_locals=True)
+    while told is not None:
+        frames = [frame for frame in told.stack if not Path(frame.filename).is_relative_to(ROOT / "tests")]
+        assert frames
+        words += [str(frame.locals) for frame in frames]
+        told = told.__cause__ or (None if told.__suppress_context__ else told.__context__)
+    return "".join(words)
 
 
 def test_a_secret_in_a_body_becomes_text_where_it_is_sent(service: Service, calls: Calls) -> None:
