@@ -43,6 +43,7 @@ def declared_packages() -> list[str]:
     requirements = [
         *pyproject["build-system"]["requires"],
         *pyproject["project"]["dependencies"],
+        *(item for extra in pyproject["project"]["optional-dependencies"].values() for item in extra),
         *(item for item in groups if isinstance(item, str)),
     ]
     return sorted({re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in requirements})

@@ -1,18 +1,26 @@
 """The HTTP API of somebody else's service, as a sink calls it: blocking, with few words in its errors.
 
-What passes is waited out: no connection, 429, 502, 503 and 504 are asked again a few times, with full jitter, as
-Retry-After says where it does. What does not is translated: an answer says no (SinkError), or nobody knows
-(SinkUnavailable). Of an answer only the service's own error text enters a message, cut short and without the secret
-that was sent.
+What passes is waited out: no connection, 429, 502, 503, 504 and a 403 that is a rate limit are asked again a few
+times, with full jitter, as Retry-After says where it does, and not at all where it asks for longer than `patience`.
+What does not is translated: an answer says no (SinkError), or nobody knows (SinkUnavailable). A no to the second
+sending of a call whose first one may have arrived says nothing of the first. Redirects are not followed unless a sink
+asks for it, and no server that cannot prove itself is talked to.
+
+A secret stands in a body as `Secret`, and becomes text where it is sent. Of an answer only the service's own error text
+enters a message, cut short and without what was sent.
 """
 
 from __future__ import annotations
 
+import json as json_module
 import random
+import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from reconciler.core.quoting import clean
 from reconciler.core.secret import Secret
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 4
 _PASSING = frozenset({429, 502, 503, 504})
-_LONGEST_PAUSE = 10.0
+_PATIENCE = 10.0
 _LONGEST_WORDS = 200
 _TIMEOUT = 15.0
 
@@ -31,29 +39,41 @@ Explain = Callable[[Any], str]
 """The service's own words in the JSON of an answer that has its error shape, else an empty text."""
 
 
+class Content(TypedDict, total=False):
+    """What a call carries: a body, in which secrets are of type `Secret`, headers and a query."""
+
+    json: Any
+    headers: Mapping[str, str]
+    params: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the service answered: one of the statuses that the caller knows what to do with."""
 
     status: int
-    headers: Mapping[str, str]
-    body: Any
+    headers: Mapping[str, str] = field(repr=False)
+    body: Any = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One service. `name` is how messages call it, `hint` what to do where it refuses the credential."""
+    """One service. `name` is how messages call it, `hint` what to do where it refuses the credential, `trust` the
+    variable that names whose certificates are trusted, `patience` the seconds that it may ask us to wait.
+    """
 
     name: str
     hint: str
     http: httpx.Client
     explain: Explain
+    trust: str = "SSL_CERT_FILE"
+    patience: float = _PATIENCE
     pause: Callable[[float], None] = time.sleep
 
-    def read(self, path: str, *, known: frozenset[int] = frozenset({200, 404}), **call: Any) -> Answer:
+    def read(self, path: str, *, known: frozenset[int] = frozenset({200, 404}), **content: Unpack[Content]) -> Answer:
         """GET. A refusal means that nothing can be known here: SinkUnavailable."""
         try:
-            return self.call("GET", path, known=known, **call)
+            return self.call("GET", path, known=known, **content)
         except SinkUnavailable:
             raise
         except SinkError as error:
@@ -65,59 +85,178 @@ class Service:
         path: str,
         *,
         known: frozenset[int],
-        json: Any = None,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
         sent: Secret | None = None,
+        **content: Unpack[Content],
     ) -> Answer:
-        """One call, asked again while that may help; every status that is not `known` is an error. `sent` is the
-        secret in the body, which no message may hold.
+        """One call, asked again while that may help; every status that is not `known` is an error. `sent` is a secret
+        that no message may hold, besides those in the body.
         """
+        call = _Call(method=method, path=path, content=content)
+        unsure = False
         for attempt in range(_ATTEMPTS):
             last = attempt == _ATTEMPTS - 1
-            response = self._send(method, path, last=last, json=json, headers=headers, params=params)
-            if response is None or (response.status_code in _PASSING and not last):
-                self.pause(_pause(attempt, response))
+            response, arrived = self._send(call, last=last)
+            pause = _pause(attempt, response, self.patience)
+            if response is None or (_is_passing(response) and not last and pause <= self.patience):
+                unsure = unsure or arrived
+                self.pause(pause)
                 continue
             if response.status_code in known:
-                return Answer(
-                    status=response.status_code, headers=dict(response.headers), body=_json(response, self.name)
-                )
-            raise self._error(response, sent)
+                return Answer(status=response.status_code, headers=response.headers, body=_json(response, self.name))
+            raise self._error(response, (*call.secrets, *([sent] if sent else ())), unsure=unsure)
         raise SinkUnavailable(f"{self.name} does not answer")
 
-    def _send(self, method: str, path: str, *, last: bool, **call: Any) -> httpx.Response | None:
+    def _send(self, call: _Call, *, last: bool) -> tuple[httpx.Response | None, bool]:
+        """The answer, None where another attempt may get one; and whether the call may have been carried out."""
         import httpx
 
         try:
-            return self.http.request(method, path, timeout=_TIMEOUT, **call)
+            response = call.over(self.http)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            if not last:
-                return None
-            raise SinkUnavailable(
-                f"{self.name} cannot be reached: {clean(str(error))[:_LONGEST_WORDS] or type(error).__name__}",
-                hint="see its address, and whether it is up",
-            ) from None  # the request in the chain holds the secret
+            if not last and not _is_untrusted(error):
+                return None, not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            raise self._unreachable(error) from None  # the request in the chain holds the secret
+        return response, response.status_code >= 500
 
-    def _error(self, response: httpx.Response, sent: Secret | None) -> SinkError:
+    def _unreachable(self, error: Exception) -> SinkUnavailable:
+        words = clean(str(error))[:_LONGEST_WORDS] or type(error).__name__
+        if _is_untrusted(error):
+            return SinkUnavailable(
+                f"what answers cannot prove that it is {self.name}: {words}",
+                hint=f"name the file of the authority that signed its certificate in {self.trust}",
+            )
+        return SinkUnavailable(f"{self.name} cannot be reached: {words}", hint="see its address, and whether it is up")
+
+    def _error(self, response: httpx.Response, secrets: tuple[Secret, ...], *, unsure: bool) -> SinkError:
         status = response.status_code
-        try:
-            words = clean(self.explain(response.json()))
-        except ValueError:
-            words = ""
-        if sent is not None and sent.reveal() in words:
-            words = ""
-        told = f"{self.name} answered {status}{f': {words[:_LONGEST_WORDS]}' if words else ''}"
-        if status in _PASSING or status >= 500:
+        words = _words(response, self.explain, secrets)
+        told = f"{self.name} answered {status}{f': {words}' if words else ''}"
+        if status >= 500:
             return SinkUnavailable(told, hint="try again later")
-        return SinkError(told, hint=self.hint if status in {401, 403, 404} else "")
+        kind = SinkUnavailable if unsure else SinkError
+        if _is_passing(response):
+            wait = _asked_to_wait(response)
+            return kind(told, hint=f"try again in {wait:.0f} seconds" if wait else "try again later")
+        if response.is_redirect:
+            return kind(told, hint="redirects are not followed: name the address that answers itself")
+        return kind(told, hint=self.hint if status in {401, 403, 404} else "")
 
 
-def _pause(attempt: int, response: httpx.Response | None) -> float:
-    told = response.headers.get("Retry-After", "") if response is not None else ""
-    if told.isdigit():
-        return min(float(told), _LONGEST_PAUSE)
-    return random.uniform(0, min(0.2 * 2**attempt, _LONGEST_PAUSE))  # noqa: S311 - jitter is no secret
+class _Call:
+    """A call that can be sent again; its body is text already, and shown to nobody."""
+
+    __slots__ = ("_body", "_headers", "_method", "_params", "_path", "secrets")
+
+    def __init__(self, *, method: str, path: str, content: Content) -> None:
+        self._method, self._path, self._params = method, path, content.get("params")
+        self._headers = dict(content.get("headers", {}))
+        self._body: Secret | None = None
+        self.secrets: list[Secret] = []
+        if "json" in content:
+            self._headers = {"Content-Type": "application/json", **self._headers}
+            self._body = Secret(json_module.dumps(content["json"], default=self._text))
+
+    def _text(self, value: object) -> str:
+        if not isinstance(value, Secret):
+            raise TypeError(f"{type(value).__name__} is no JSON")
+        self.secrets.append(value)
+        return value.reveal()
+
+    def over(self, http: httpx.Client) -> httpx.Response:
+        """Send it."""
+        return http.request(
+            self._method,
+            self._path,
+            content=None if self._body is None else self._body.reveal(),
+            headers=self._headers,
+            params=self._params,
+            timeout=_TIMEOUT,
+        )
+
+
+def open_client(
+    address: str,
+    name: str,
+    headers: Mapping[str, str],
+    credential: tuple[str, Secret] | None = None,
+    *,
+    moves: bool = False,
+    authority: str = "",
+) -> httpx.Client:
+    """A client for a service that shows it a credential in a header. With `moves` it follows the service where that has
+    moved something; a credential in `Authorization` is shown to no other server. `authority` is a file of
+    certificates to trust instead of the usual ones. Raises SinkUnavailable.
+    """
+    import httpx
+
+    try:
+        verify = ssl.create_default_context(cafile=authority) if authority else _authorities()
+        client = httpx.Client(base_url=address, headers=dict(headers), follow_redirects=moves, verify=verify)
+    except (httpx.InvalidURL, OSError, ValueError) as error:
+        raise SinkUnavailable(
+            f"no connection to {name} can be prepared: {type(error).__name__}",
+            hint=f"see its address, {authority or 'SSL_CERT_FILE'} and the proxy in HTTPS_PROXY",
+        ) from error
+    if credential is not None:
+        show(client, name, credential)
+    return client
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whom certificates are trusted from, read once in a process: it takes 50 ms."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
+def show(client: httpx.Client, name: str, credential: tuple[str, Secret]) -> None:
+    """Send a credential with every call from now on. Raises SinkUnavailable where no header carries it."""
+    header, value = credential
+    if not all(" " <= character <= "~" for character in value.reveal()):  # the library would quote it
+        raise SinkUnavailable(
+            f"the credential for {name} holds a character that none has: a line break, or one outside ASCII",
+            hint="copy it again, alone and on one line",
+        )
+    client.headers[header] = value.reveal()
+
+
+def _is_untrusted(error: Exception) -> bool:
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
+
+
+def _is_passing(response: httpx.Response) -> bool:
+    return response.status_code in _PASSING or (response.status_code == 403 and _asked_to_wait(response) is not None)
+
+
+def _asked_to_wait(response: httpx.Response) -> float | None:
+    """Seconds: as Retry-After says, or until a limit that is used up begins anew; None where nothing is said."""
+    headers = response.headers
+    if headers.get("Retry-After", "").isdigit():
+        return float(headers["Retry-After"])
+    reset = headers.get("X-RateLimit-Reset", "")
+    if headers.get("X-RateLimit-Remaining") != "0" or not reset.isdigit():
+        return None
+    try:
+        now = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    except ValueError:
+        return None
+    return max(0.0, float(reset) - now)
+
+
+def _pause(attempt: int, response: httpx.Response | None, patience: float) -> float:
+    told = _asked_to_wait(response) if response is not None else None
+    if told is not None:
+        return told
+    return random.uniform(0, min(0.2 * 2**attempt, patience))  # noqa: S311 - jitter is no secret
+
+
+def _words(response: httpx.Response, explain: Explain, secrets: tuple[Secret, ...]) -> str:
+    try:
+        words = " ".join(explain(response.json()).split())
+    except ValueError:
+        return ""
+    return "" if any(secret.reveal() in words for secret in secrets) else clean(words)[:_LONGEST_WORDS]
 
 
 def _json(response: httpx.Response, name: str) -> Any:

@@ -1,0 +1,168 @@
+"""One Vault or OpenBao server, in one namespace, as the variables of the `vault` and `bao` commands describe it.
+
+`BAO_…` goes before `VAULT_…`, as for `bao`. The credential is VAULT_TOKEN, else an AppRole (VAULT_ROLE_ID,
+VAULT_SECRET_ID, VAULT_APPROLE_MOUNT), else what `vault login` left in ~/.vault-token. An AppRole is logged in to when a
+sink first asks, again before its token ends, and its token is revoked with the run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Self, Unpack
+from urllib.parse import quote
+
+from reconciler.core.addresses import presentable
+from reconciler.core.quoting import quoted
+from reconciler.core.secret import Secret
+from reconciler.edge.sinks.http import Answer, Content, Service, open_client, show
+from reconciler.errors import SinkError, SinkUnavailable
+
+_HEADERS = {"X-Vault-Request": "true"}
+_TOKEN = "X-Vault-Token"
+_FAREWELL = 2.0
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppRole:
+    """What a machine logs in with; `mount` is where that method is mounted."""
+
+    mount: str
+    role_id: str
+    secret_id: Secret | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Server:
+    """A server that knows who asks; good for any thread, closed with the run."""
+
+    service: Service
+    role: AppRole | None = None
+    _ends: float = 0.0
+    _lock: Lock = field(default_factory=Lock)
+    _turns: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return self.service.name
+
+    def read(self, path: str, *, known: frozenset[int] = frozenset({200, 404})) -> Answer:
+        """GET; raises SinkUnavailable."""
+        self._log_in()
+        return self.service.read(f"/v1/{quote(path)}", known=known)
+
+    def call(self, method: str, path: str, *, known: frozenset[int], **content: Unpack[Content]) -> Answer:
+        """Any other call; raises SinkError for a clear no, SinkUnavailable where nobody knows."""
+        self._log_in()
+        return self.service.call(method, f"/v1/{quote(path)}", known=known, **content)
+
+    def turn(self, path: str) -> Lock:
+        """To be held while a secret is changed: writers of this run wait instead of getting in each other's way."""
+        with self._lock:
+            return self._turns[path]
+
+    def _log_in(self) -> None:
+        with self._lock:
+            if self.role is None or time.monotonic() < self._ends:
+                return
+            auth = self._login(self.role)
+            show(self.service.http, self.name, (_TOKEN, Secret(auth["client_token"])))
+            lasts = float(auth["lease_duration"]) or float("inf")
+            self._ends = time.monotonic() + lasts / 2
+
+    def _login(self, role: AppRole) -> Mapping[str, Any]:
+        self.service.http.headers.pop(_TOKEN, None)
+        credential = {"role_id": role.role_id} | ({"secret_id": role.secret_id} if role.secret_id else {})
+        try:
+            answer = self.service.call(
+                "POST",
+                f"/v1/auth/{quote(role.mount)}/login",
+                known=frozenset({200}),
+                json=credential,
+                sent=role.secret_id,
+            )
+        except SinkError as error:
+            raise SinkUnavailable(
+                f"no login with the AppRole at {quoted(role.mount)}: {error.message}",
+                hint="see VAULT_ROLE_ID, VAULT_SECRET_ID and VAULT_APPROLE_MOUNT, and how long that id may be used",
+            ) from None
+        auth: Mapping[str, Any] = answer.body["auth"]
+        return auth
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        import httpx
+
+        with closing(self.service.http) as http:
+            if self._ends:
+                with suppress(httpx.HTTPError):
+                    http.post("/v1/auth/token/revoke-self", timeout=_FAREWELL)
+
+
+def open_server(address: str, namespace: str, variables: Mapping[str, str]) -> Server:
+    """The server at an address, with the credential that the variables name. Raises SinkUnavailable."""
+    if not presentable(address).startswith(("https://", "http://")):
+        raise SinkUnavailable(
+            "VAULT_ADDR is not the address of a server", hint="write such as https://vault.example.com:8200"
+        )
+    name = f"the vault at {presentable(address)}"
+    if variable(variables, "SKIP_VERIFY") in _TRUE:
+        raise SinkUnavailable(
+            "VAULT_SKIP_VERIFY is set, and no secret goes to a server that need not prove itself",
+            hint="name the authority that signed its certificate in VAULT_CACERT instead",
+        )
+    token, source = _token(variables)
+    role = None if token else _role(variables)
+    if token is None and role is None:
+        raise SinkUnavailable(
+            f"there is no credential for {name}", hint="set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID"
+        )
+    headers = _HEADERS | ({"X-Vault-Namespace": namespace} if namespace else {})
+    credential = (_TOKEN, token) if token else None
+    http = open_client(address, name, headers, credential, authority=variable(variables, "CACERT"))
+    hint = f"see whether {source} is still valid, and what its policies allow"
+    return Server(service=Service(name=name, hint=hint, http=http, explain=_explain, trust="VAULT_CACERT"), role=role)
+
+
+def variable(variables: Mapping[str, str], name: str) -> str:
+    """BAO_NAME, else VAULT_NAME; empty where neither is set."""
+    return variables.get(f"BAO_{name}") or variables.get(f"VAULT_{name}") or ""
+
+
+def _token(variables: Mapping[str, str]) -> tuple[Secret | None, str]:
+    """The token, None where there is none, and where it was read."""
+    given = variable(variables, "TOKEN")
+    if given:
+        return Secret(given), "VAULT_TOKEN"
+    if variable(variables, "ROLE_ID"):
+        return None, "the AppRole of VAULT_ROLE_ID"
+    with suppress(OSError, UnicodeDecodeError):
+        kept = Path(variables.get("HOME", ""), ".vault-token").read_text(encoding="ascii").strip()
+        return (Secret(kept) if kept else None), "~/.vault-token"
+    return None, ""
+
+
+def _role(variables: Mapping[str, str]) -> AppRole | None:
+    role_id, secret_id = variable(variables, "ROLE_ID"), variable(variables, "SECRET_ID")
+    mount = variable(variables, "APPROLE_MOUNT") or "approle"
+    return (
+        AppRole(mount=mount, role_id=role_id, secret_id=Secret(secret_id) if secret_id else None) if role_id else None
+    )
+
+
+def _explain(body: Any) -> str:
+    match body:
+        case {"errors": [*errors]}:
+            return "; ".join(error for error in errors if isinstance(error, str))
+        case _:
+            return ""
