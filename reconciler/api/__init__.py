@@ -31,7 +31,7 @@ from reconciler.app.planning import Planned, Site
 from reconciler.app.resuming import resume, with_done
 from reconciler.app.revealing import Revealed
 from reconciler.core.checkup import Checkup
-from reconciler.core.command_environment import command_environment, credential_variables
+from reconciler.core.command_environment import command_environment, credential_variables, without_credentials
 from reconciler.core.ephemeral import Asked, EphemeralKey
 from reconciler.core.first_key import FirstKey, Made
 from reconciler.core.globs import EVERYTHING, Selection
@@ -47,6 +47,7 @@ from reconciler.edge.journal import RunJournal
 from reconciler.edge.key_file import KeyFile
 from reconciler.edge.resources import schema, shipped_catalogue
 from reconciler.edge.sinks import InstalledSinks
+from reconciler.edge.sinks.surroundings import Tell, tell_nobody
 from reconciler.errors import GuardError, UsageError, raise_together
 from reconciler.ports import Clock, SecretSink, Sinks
 
@@ -101,14 +102,18 @@ class Reconciler:
     entropy: random.Random
     sinks: Sinks = field(default_factory=InstalledSinks)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    no_exec: bool = False
 
     async def plan(self, allow: Allowances | None = None, selection: Selection = EVERYTHING) -> Planned:
         """Look at every environment and plan what the selection admits; writes nothing."""
-        return await planning.plan(self.sites, self.sinks, allow or Allowances(), selection)
+        return self._judged(await planning.plan(self.sites, self.sinks, allow or Allowances(), selection))
 
     async def resume(self, saved: SavedPlan) -> Planned:
         """What is left to do of a saved plan; writes nothing. Raises GuardError where it is stale."""
-        return await resume(self.sites, self.sinks, saved)
+        return self._judged(await resume(self.sites, self.sinks, saved))
+
+    def _judged(self, planned: Planned) -> Planned:
+        return planning.without_exec(planned) if self.no_exec else planned
 
     async def plan_to_destroy(self) -> Planned:
         """Plan the deletion of every owned key."""
@@ -192,10 +197,14 @@ async def connect(  # noqa: PLR0913 - what a run is made of
     clock: Clock | None = None,
     entropy: random.Random | None = None,
     login: Login | None = None,
+    no_exec: bool = False,
+    tell: Tell = tell_nobody,
 ) -> AsyncIterator[Reconciler]:
     """Connect the named environments, each once, or all: reads variables and credentials, calls no server yet.
 
     With a login each server is logged in to, whatever credential the manifests name, and logged out of at the end.
+    With `no_exec` every plan is refused in which a key is delivered by a command. `tell` gets each line that such
+    a command says, without the secret, from any thread.
 
     An environment that several manifests have is connected for each of them.
     """
@@ -208,5 +217,15 @@ async def connect(  # noqa: PLR0913 - what a run is made of
     async with made as wiring:
         several = (manifests,) if isinstance(manifests, Manifest) else tuple(manifests)
         sites = await wiring.sites(chosen(several, environments))
-        with InstalledSinks(variables) as sinks:
-            yield Reconciler(sites=sites, parallelism=parallelism, clock=clock, entropy=entropy, sinks=sinks, stop=stop)
+        in_use = [site.secret for site in sites if site.secret is not None]
+        commands = without_credentials(variables, credential_variables(several), in_use)
+        with InstalledSinks(variables, command_variables=commands, tell=tell) as sinks:
+            yield Reconciler(
+                sites=sites,
+                parallelism=parallelism,
+                clock=clock,
+                entropy=entropy,
+                sinks=sinks,
+                stop=stop,
+                no_exec=no_exec,
+            )

@@ -14,7 +14,7 @@ from reconciler.core.credential import CredentialInUse
 from reconciler.core.delivery import shared_sinks
 from reconciler.core.desired import Desired
 from reconciler.core.globs import EVERYTHING, Selection
-from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_limit
+from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_exec, check_limit
 from reconciler.core.keys import Listing, Live, ServerFacts, own_ids
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
 from reconciler.core.planner import addresses, plan_destroy, plan_environment, sinks_to_look_at
@@ -131,6 +131,14 @@ async def plan_to_destroy(sites: Sequence[Site]) -> Planned:
         return PlannedEnvironment(site=site, desired=site.empty, live=live, plan=made, refusals=check_destroy(made))
 
     return Planned(environments=await _all(one(site) for site in sites))
+
+
+def without_exec(planned: Planned) -> Planned:
+    """The same, refused where a command delivers keys of an environment."""
+    environments = (
+        replace(each, refusals=(*each.refusals, *check_exec(each.desired))) for each in planned.environments
+    )
+    return replace(planned, environments=tuple(environments))
 
 
 class _Looks:

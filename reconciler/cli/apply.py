@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @options.output_format
 @options.auto_approve
 @options.allowances
+@options.no_exec
 @options.parallelism
 @options.login
 @options.no_color
@@ -48,6 +49,7 @@ def apply(
     auto_approve: bool,
     allow_deletes: int,
     allow_in_use: bool,
+    no_exec: bool,
     parallelism: int,
     login: str | None,
     no_color: bool,
@@ -68,7 +70,9 @@ def apply(
         options.refuse_with_plan(ctx)
         given = files if options.is_given(ctx, "files") else ()
         account = logins.login(login)
-        made = _saved(plan_file, given, parallelism, account=account, no_color=no_color, verbose=verbose)
+        made = _saved(
+            plan_file, given, parallelism, account=account, no_exec=no_exec, no_color=no_color, verbose=verbose
+        )
         outcome = asyncio.run(made)
         _finish(outcome, output_format, no_color=no_color)
     allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
@@ -78,6 +82,7 @@ def apply(
         lambda reconciler: reconciler.plan(allow, selection),
         ask,
         login=logins.login(login),
+        no_exec=no_exec,
         no_color=no_color,
         verbose=verbose,
     )
@@ -86,14 +91,28 @@ def apply(
 
 
 async def _saved(
-    plan_file: Path, files: tuple[Path, ...], parallelism: int, *, account: Login | None, no_color: bool, verbose: bool
+    plan_file: Path,
+    files: tuple[Path, ...],
+    parallelism: int,
+    *,
+    account: Login | None,
+    no_exec: bool,
+    no_color: bool,
+    verbose: bool,
 ) -> Outcome | None:
     """Apply a saved plan, which says itself what it is about and what it allows."""
     from reconciler import api
 
     saved = api.read_plan(plan_file)
     manifests = api.reread_manifests(saved, files)
-    run = _Run(lambda reconciler: reconciler.resume(saved), None, login=account, no_color=no_color, verbose=verbose)
+    run = _Run(
+        lambda reconciler: reconciler.resume(saved),
+        None,
+        login=account,
+        no_exec=no_exec,
+        no_color=no_color,
+        verbose=verbose,
+    )
     return await run.on(manifests, saved.environments, parallelism)
 
 
@@ -161,10 +180,11 @@ class _Run:
         question: _Question | None,
         *,
         login: Login | None,
+        no_exec: bool = False,
         no_color: bool,
         verbose: bool,
     ) -> None:
-        self._make, self._question, self._login = make, question, login
+        self._make, self._question, self._login, self._no_exec = make, question, login, no_exec
         self._color = console.color(sys.stderr, no_color=no_color)
         self._verbose = verbose
 
@@ -174,7 +194,13 @@ class _Run:
         from reconciler import api
 
         connected = api.connect(
-            manifests, environments, variables=os.environ, parallelism=parallelism, login=self._login
+            manifests,
+            environments,
+            variables=os.environ,
+            parallelism=parallelism,
+            login=self._login,
+            no_exec=self._no_exec,
+            tell=console.note,
         )
         with logins.ended_with(self._login):
             async with connected as reconciler:

@@ -106,6 +106,11 @@ login = click.option(
     metavar="EMAIL",
     help="Log in to the console for this run; asks for the password, at a terminal only.",
 )
+no_exec = click.option(
+    "--no-exec",
+    is_flag=True,
+    help="Refuse manifests in which a command (exec) delivers a key; a credential's command is none.",
+)
 auto_approve = click.option("--auto-approve", is_flag=True, help="Do not ask; needed where there is no terminal.")
 _allow_deletes = click.option(
     "--allow-deletes",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @options.selection
 @options.output_format
 @options.allowances
+@options.no_exec
 @options.parallelism
 @options.login
 @options.no_color
@@ -44,6 +45,7 @@ def plan(
     output_format: str,
     allow_deletes: int,
     allow_in_use: bool,
+    no_exec: bool,
     parallelism: int,
     login: str | None,
     no_color: bool,
@@ -67,7 +69,9 @@ def plan(
     manifests = api.read_manifests(files)
 
     async def make() -> Planned:
-        connected = api.connect(manifests, environments, variables=os.environ, parallelism=parallelism, login=account)
+        connected = api.connect(
+            manifests, environments, variables=os.environ, parallelism=parallelism, login=account, no_exec=no_exec
+        )
         with logins.ended_with(account):
             async with connected as reconciler:
                 with patiently("gives up"):

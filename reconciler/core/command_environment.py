@@ -1,4 +1,5 @@
-"""The environment of a command that is run with an ephemeral key: that key, and no credential that manages keys.
+"""The environment of a command of the user's: no credential that manages keys, and an ephemeral key where it is run
+with one.
 
 What manages keys is every variable that the manifest names as a credential, in any of its environments, the variables
 that are read where it names none, and every other variable that repeats one of their values, or the credential in use
@@ -37,6 +38,22 @@ def check_reachable(connection: Connection) -> None:
         )
 
 
+def without_credentials(
+    inherited: Mapping[str, str], credentials: Iterable[str], in_use: Iterable[Secret] = ()
+) -> dict[str, str]:
+    """The variables without what manages keys: `credentials` are the names of those that may hold it, `in_use` is
+    what this run manages keys with.
+    """
+    names = frozenset(credentials)
+    written = [inherited.get(name, "").strip() for name in names] + [secret.reveal() for secret in in_use]
+    values = [value for value in written if len(value) >= _SHORTEST_CREDENTIAL]
+    return {
+        name: value
+        for name, value in inherited.items()
+        if name not in names and not any(secret in value for secret in values)
+    }
+
+
 def command_environment(
     inherited: Mapping[str, str],
     credentials: Iterable[str],
@@ -44,19 +61,9 @@ def command_environment(
     key: Secret,
     in_use: Secret | None = None,
 ) -> dict[str, str]:
-    """The variables of a command; `credentials` are the names of those that may hold what manages keys, `in_use` is
-    what this run manages them with.
-    """
-    names = frozenset(credentials)
-    written = [inherited.get(name, "").strip() for name in names] + ([in_use.reveal()] if in_use else [])
-    values = [value for value in written if len(value) >= _SHORTEST_CREDENTIAL]
-    kept = {
-        name: value
-        for name, value in inherited.items()
-        if name not in names and not any(secret in value for secret in values)
-    }
+    """The variables of a command with an ephemeral key; see `without_credentials`."""
     return {
-        **kept,
+        **without_credentials(inherited, credentials, [in_use] if in_use else []),
         "APPWRITE_ENDPOINT": connection.endpoint,
         "APPWRITE_PROJECT_ID": connection.project,
         _KEY: key.reveal(),

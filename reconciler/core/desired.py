@@ -106,15 +106,27 @@ OptionValue = str | bool | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whose secret a sink is for: a key as the manifest names it."""
+
+    environment: str
+    project: str
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SinkSpec:
     """One entry of `deliver`; `options` are the sink's own fields, sorted by name.
 
-    Templates are filled in, but for `{id}`: which generation is delivered shows when it is. `folder` is the manifest's.
+    Templates are filled in, but for `{id}`: which generation is delivered shows when it is. `folder` is the manifest's,
+    `subject` the key whose entry it is; neither makes two sinks differ.
     """
 
     kind: str
     options: tuple[tuple[str, OptionValue], ...]
     folder: str = field(default="", compare=False)
+    subject: Subject | None = field(default=None, compare=False, repr=False)
 
     def option(self, name: str, default: str | None = None) -> str:
         """The text of a field; KeyError where it is absent and nothing stands in for it."""

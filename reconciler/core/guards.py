@@ -12,13 +12,14 @@ from typing import assert_never
 from reconciler.core.credential_guards import check_credential
 from reconciler.core.desired import Desired
 from reconciler.core.keys import MAX_KEYS
+from reconciler.core.places import EXEC
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Risk, Update
 from reconciler.core.probation import is_on_probation
 from reconciler.core.refusal import Refusal
-from reconciler.core.risks import is_shortened
+from reconciler.core.risks import is_shortened, show_sink
 from reconciler.core.scopes import SENSITIVE
 
-__all__ = ["Allowances", "Refusal", "check", "check_destroy", "check_limit"]
+__all__ = ["Allowances", "Refusal", "check", "check_destroy", "check_exec", "check_limit"]
 
 DELETES_FROM = 10
 DELETES_SHARE = 0.3
@@ -95,6 +96,19 @@ def _takes(change: Change) -> str:
             return "end earlier" if is_shortened(before, after) else ""
         case _:
             assert_never(change)
+
+
+def check_exec(desired: Desired) -> Iterator[Refusal]:
+    """The guard of a run that may run no command of the manifest: it holds for what is delivered already, too."""
+    for key in desired.keys:
+        for sink in key.sinks:
+            if sink.kind == EXEC:
+                yield Refusal(
+                    guard="exec",
+                    where=key.address,
+                    message=f"a command delivers this key: {show_sink(sink)}",
+                    hint="leave out --no-exec once somebody has read the command, or deliver the key in another way",
+                )
 
 
 def check_limit(plans: Iterable[EnvironmentPlan]) -> Iterator[Refusal]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconciler.core.addresses import is_clear_text
 from reconciler.core.declared import DeclaredKey
 from reconciler.core.delivery import at, bad_variable, filled
-from reconciler.core.desired import Connection, Desired, DesiredKey, SinkSpec
+from reconciler.core.desired import Connection, Desired, DesiredKey, SinkSpec, Subject
 from reconciler.core.globs import first_match
 from reconciler.core.granting import Granted, Granting
 from reconciler.core.ids import Realm, key_id, slug
@@ -98,14 +98,19 @@ def _sink(realm: Realm, key: DeclaredKey, sink: SinkSpec, folder: str) -> SinkSp
             case _:
                 return f"{{{placeholder}}}"  # the id shows when the key is made
 
-    return filled(sink, value_of, folder)
+    subject = Subject(environment=realm.environment, project=realm.project, name=key.name, address=_address(realm, key))
+    return replace(filled(sink, value_of, folder), subject=subject)
+
+
+def _address(realm: Realm, key: DeclaredKey) -> str:
+    return f"{realm.environment}/{key.name}"
 
 
 def _desired(
     realm: Realm, key: DeclaredKey, grants: Granted, sinks: tuple[SinkSpec, ...], lost: tuple[str, ...]
 ) -> DesiredKey:
     return DesiredKey(
-        address=f"{realm.environment}/{key.name}",
+        address=_address(realm, key),
         slug=key.slug,
         name=key.title,
         description=key.description,

@@ -1,29 +1,23 @@
 """A credential from a command: its stdout, and nothing else of it.
 
-- No shell: the program gets its arguments as they are written. It runs in the manifest's folder with the caller's own
-  environment, nothing on stdin, and the caller's stderr, so that it can say why it fails.
+- It is run as `edge.commands` runs every command, with the caller's own environment, nothing on stdin, and the caller's
+  stderr, so that it can say why it fails.
 - It has 30 seconds and 64 KiB. What it wrote is in no message: a program that fails may have written half a secret.
-- A child of its own that keeps stdout open is not waited for.
 """
 
 from __future__ import annotations
 
-import os
-import select
-import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
+from reconciler.edge.commands import ending, follow
 from reconciler.errors import CredentialError
 
 SECONDS = 30.0
 _MOST = 64 * 1024
-_GLANCE = 0.1
 
 
 def output_of(environment: str, argv: Sequence[str], folder: Path, *, seconds: float = SECONDS) -> Secret:
@@ -31,12 +25,14 @@ def output_of(environment: str, argv: Sequence[str], folder: Path, *, seconds: f
     too much.
     """
     where = f"{environment}: the credential's command {quoted(argv[0])}"
+    output = _Output()
     with _started(where, argv, folder) as process:
         try:
-            written, in_time = _read(process, time.monotonic() + seconds)
+            in_time = follow(process, output.take, seconds)
         finally:
             if process.poll() is None:
                 process.kill()
+    written = output.written
     if len(written.reveal()) > _MOST:
         raise CredentialError(f"{where} writes too much to be one", hint="it writes the credential and nothing else")
     if not in_time:
@@ -46,10 +42,22 @@ def output_of(environment: str, argv: Sequence[str], folder: Path, *, seconds: f
         )
     if process.returncode:
         raise CredentialError(
-            f"{where} failed: {_ending(process.returncode)}",
+            f"{where} failed: {ending(process.returncode)}",
             hint="run it by hand in the manifest's folder, and mend what it says; nothing that it wrote was used",
         )
     return written
+
+
+class _Output:
+    """What was written, one chunk more than is allowed at most."""
+
+    def __init__(self) -> None:
+        self.written = Secret("")
+
+    def take(self, chunk: bytes) -> bool:
+        """Keep a part, as latin-1, for what is not ASCII is refused later; whether there may be more."""
+        self.written = Secret(self.written.reveal() + chunk.decode("latin-1"))
+        return len(self.written.reveal()) <= _MOST
 
 
 def _started(where: str, argv: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
@@ -62,46 +70,3 @@ def _started(where: str, argv: Sequence[str], folder: Path) -> subprocess.Popen[
             hint="`credential: {command: [PROGRAM, ARGUMENT, …]}` names a program in PATH, or one beside the "
             "manifest as ./PROGRAM; there is no shell",
         ) from error
-
-
-def _read(process: subprocess.Popen[bytes], deadline: float) -> tuple[Secret, bool]:
-    """Its output, one byte more than is allowed at most, and whether that came to an end in time."""
-    assert process.stdout is not None
-    taken = Secret("")
-    while (left := deadline - time.monotonic()) > 0:
-        ended = process.poll() is not None
-        if _ready(process.stdout, 0 if ended else min(left, _GLANCE)):
-            chunk = Secret(
-                os.read(process.stdout.fileno(), _MOST).decode("latin-1")
-            )  # what is not ASCII is refused later
-            if not chunk.reveal():
-                return taken, _ended(process, deadline)
-            taken = Secret(taken.reveal() + chunk.reveal())
-            if len(taken.reveal()) > _MOST:
-                return taken, True
-        elif ended:
-            return taken, True
-    return taken, False
-
-
-def _ready(stream: IO[bytes], seconds: float) -> bool:
-    readable, _, _ = select.select([stream], [], [], seconds)
-    return bool(readable)
-
-
-def _ended(process: subprocess.Popen[bytes], deadline: float) -> bool:
-    """Whether it ends in time, now that it has closed its output."""
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def _ending(code: int) -> str:
-    if code > 0:
-        return f"exit code {code}"
-    try:
-        return f"ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"ended by signal {-code}"

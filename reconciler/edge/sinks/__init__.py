@@ -20,7 +20,7 @@ from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import UNSEEN, Held, Holding
 from reconciler.core.places import EXEC
 from reconciler.core.quoting import quoted
-from reconciler.edge.sinks.surroundings import Surroundings
+from reconciler.edge.sinks.surroundings import Surroundings, Tell, tell_nobody
 from reconciler.errors import SinkError, SinkUnavailable, UsageError
 from reconciler.ports import SecretSink
 
@@ -32,8 +32,14 @@ _SIDE_BY_SIDE = 10
 class InstalledSinks:
     """The `Sinks` port over the kinds of this folder and those that entry points name; closed with a run."""
 
-    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
-        self._surroundings = Surroundings(variables or {})
+    def __init__(
+        self,
+        variables: Mapping[str, str] | None = None,
+        *,
+        command_variables: Mapping[str, str] | None = None,
+        tell: Tell = tell_nobody,
+    ) -> None:
+        self._surroundings = Surroundings(variables or {}, command_variables=command_variables, tell=tell)
         self._kinds: dict[str, Any] = {}
 
     def __enter__(self) -> Self:

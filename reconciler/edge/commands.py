@@ -1,0 +1,121 @@
+"""Commands of the user's: how one is started, fed, read and ended.
+
+- No shell: the program gets its arguments as they are written, and runs in the manifest's folder.
+- A child of its own that keeps the output open is not waited for.
+- Whoever reads decides what becomes of the output; nothing here keeps any.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import IO
+
+from reconciler.core.secret import Secret
+
+CHUNK = 64 * 1024
+_GLANCE = 0.1
+_LAST_WORDS = 2.0
+NOTHING = Secret("")
+
+Take = Callable[[bytes], bool]
+"""Gets each part of the output; False where it has seen enough."""
+
+
+def follow(process: subprocess.Popen[bytes], take: Take, seconds: float, feed: Secret = NOTHING) -> bool:
+    """Read what a process writes until it ends, and feed it meanwhile; False where it has not ended in time.
+
+    One that closes its input early has had enough of it. Ends earlier where `take` has.
+    """
+    deadline = time.monotonic() + seconds
+    with selectors.DefaultSelector() as selector:
+        pipes = _Pipes(process, selector, take, Secret(feed.reveal().encode().decode("latin-1")))
+        while (left := deadline - time.monotonic()) > 0:
+            ended = process.poll() is not None
+            if pipes.quiet(0 if ended else min(left, _GLANCE)) and ended:
+                return True
+            if pipes.enough or (ended and pipes.read >= CHUNK):  # a child of its own may go on writing for ever
+                return True
+            if pipes.closed:
+                return _ended(process, deadline)
+    return False
+
+
+class _Pipes:
+    """The pipes to and from a process; `read` counts the bytes so far."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], selector: selectors.BaseSelector, take: Take, feed: Secret
+    ) -> None:
+        assert process.stdout is not None
+        self._input, self._output = process.stdin, process.stdout
+        self._selector, self._take, self._feed = selector, take, feed
+        self.enough = False
+        self.read = 0
+        selector.register(self._output, selectors.EVENT_READ)
+        if self._input is not None:
+            os.set_blocking(self._input.fileno(), False)
+            selector.register(self._input, selectors.EVENT_WRITE)
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is left to read nor to feed."""
+        return not self._selector.get_map()
+
+    def quiet(self, seconds: float) -> bool:
+        """Move what can be moved now or that soon; whether there was nothing to read."""
+        ready = [key.fileobj for key, _ in self._selector.select(seconds)]
+        if self._input is not None and self._input in ready:
+            self._write(self._input)
+        if self._output not in ready:
+            return True
+        chunk = os.read(self._output.fileno(), CHUNK)
+        self.read += len(chunk)
+        if not chunk:
+            self._selector.unregister(self._output)
+        elif not self._take(chunk):
+            self.enough = True
+        return False
+
+    def _write(self, stream: IO[bytes]) -> None:
+        try:
+            written = os.write(stream.fileno(), self._feed.reveal().encode("latin-1"))
+            self._feed = Secret(self._feed.reveal()[written:])
+        except BrokenPipeError:
+            self._feed = NOTHING
+        if not self._feed.reveal():
+            self._selector.unregister(stream)
+            stream.close()
+
+
+def _ended(process: subprocess.Popen[bytes], deadline: float) -> bool:
+    """Whether it ends in time, now that it has closed its output."""
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a group, and all in it: asked first, so that it can clear up, then made to."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LAST_WORDS)
+
+
+def ending(code: int) -> str:
+    """How a process ended that did not succeed, in words."""
+    if code > 0:
+        return f"exit code {code}"
+    try:
+        return f"ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"ended by signal {-code}"
