@@ -27,6 +27,24 @@ Take = Callable[[bytes], bool]
 """Gets each part of the output; False where it has seen enough."""
 
 
+class Output:
+    """What a command writes, up to a limit and one part more."""
+
+    def __init__(self, most: int) -> None:
+        self.text = Secret("")
+        self._most = most
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether it is more than the limit."""
+        return len(self.text.reveal()) > self._most
+
+    def take(self, chunk: bytes) -> bool:
+        """Keep a part, as latin-1; whether there may be more."""
+        self.text = Secret(self.text.reveal() + chunk.decode("latin-1"))
+        return not self.is_too_long
+
+
 def follow(process: subprocess.Popen[bytes], take: Take, seconds: float, feed: Secret = NOTHING) -> bool:
     """Read what a process writes until it ends, and feed it meanwhile; False where it has not ended in time.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
-from reconciler.edge.commands import ending, follow
+from reconciler.edge.commands import Output, ending, follow
 from reconciler.errors import CredentialError
 
 SECONDS = 30.0
@@ -25,15 +25,14 @@ def output_of(environment: str, argv: Sequence[str], folder: Path, *, seconds: f
     too much.
     """
     where = f"{environment}: the credential's command {quoted(argv[0])}"
-    output = _Output()
+    output = Output(_MOST)  # what is not ASCII is refused later
     with _started(where, argv, folder) as process:
         try:
             in_time = follow(process, output.take, seconds)
         finally:
             if process.poll() is None:
                 process.kill()
-    written = output.written
-    if len(written.reveal()) > _MOST:
+    if output.is_too_long:
         raise CredentialError(f"{where} writes too much to be one", hint="it writes the credential and nothing else")
     if not in_time:
         raise CredentialError(
@@ -45,19 +44,7 @@ def output_of(environment: str, argv: Sequence[str], folder: Path, *, seconds: f
             f"{where} failed: {ending(process.returncode)}",
             hint="run it by hand in the manifest's folder, and mend what it says; nothing that it wrote was used",
         )
-    return written
-
-
-class _Output:
-    """What was written, one chunk more than is allowed at most."""
-
-    def __init__(self) -> None:
-        self.written = Secret("")
-
-    def take(self, chunk: bytes) -> bool:
-        """Keep a part, as latin-1, for what is not ASCII is refused later; whether there may be more."""
-        self.written = Secret(self.written.reveal() + chunk.decode("latin-1"))
-        return len(self.written.reveal()) <= _MOST
+    return output.text
 
 
 def _started(where: str, argv: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:

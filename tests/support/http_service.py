@@ -7,6 +7,7 @@ the call is carried out, or a late one.
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -72,7 +73,7 @@ class Calls:
 
 
 @contextmanager
-def serving(answer: Callable[[Request], Reply], calls: Calls) -> Iterator[str]:
+def serving(answer: Callable[[Request], Reply], calls: Calls, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A server for as long as the context is open; its address. One call is answered at a time."""
     lock = threading.Lock()
 
@@ -128,10 +129,19 @@ def serving(answer: Callable[[Request], Reply], calls: Calls) -> Iterator[str]:
             """Say nothing of clients that leave."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
+        scheme = _over(server, tls)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"{scheme}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
+
+
+def _over(server: ThreadingHTTPServer, tls: ssl.SSLContext | None) -> str:
+    """The scheme that a server speaks from now on."""
+    if tls is None:
+        return "http"
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    return "https"

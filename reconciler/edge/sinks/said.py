@@ -1,20 +1,15 @@
-"""What a command says, on its way to whoever watches: line by line, bounded, and with the secret covered.
-
-Twelve characters of the secret in a row, or of its base64, are the secret: a command may fold it, or encode it.
-"""
+"""What a command says, on its way to whoever watches: line by line, bounded, and with the secret covered."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 
-from reconciler.core.quoting import clean, redacted
-from reconciler.core.secret import REDACTED, Secret
+from reconciler.core.secret import Secret
+from reconciler.edge.sinks.cover import Cover
 
 LINES = 100
 WIDTH = 500
 _LAST_WIDTH = 200
-_PART = 12
 _LONGEST = 4 * 1024
 """What a line has beyond this is dropped unseen."""
 
@@ -23,8 +18,7 @@ class Said:
     """The lines that a command says."""
 
     def __init__(self, secret: Secret, tell: Callable[[str], None]) -> None:
-        self._secret, self._tell = secret, tell
-        self._forms = _forms(secret)
+        self._cover, self._tell = Cover(secret), tell
         self._begun = self._last = Secret("")  # nothing is covered yet
         self._lines = 0
 
@@ -59,18 +53,5 @@ class Said:
     def _covered(self, line: Secret) -> str:
         """The line as it may be shown."""
         text = line.reveal()[:_LONGEST].encode("latin-1").decode(errors="replace").strip()
-        shown = clean(text.replace(self._secret.reveal(), REDACTED))
-        if any(_shares_a_part(shown, form) for form in self._forms):
-            return REDACTED
-        return redacted(f"{shown[:WIDTH]}…" if len(shown) > WIDTH else shown)
-
-
-def _forms(secret: Secret) -> tuple[Secret, ...]:
-    """The secret, and its base64 behind no, one and two other bytes, without what those change."""
-    coded = (base64.b64encode(b"-" * lead + secret.reveal().encode()).decode() for lead in range(3))
-    return (secret, *(Secret(text[4 * bool(lead) : -4]) for lead, text in enumerate(coded)))
-
-
-def _shares_a_part(text: str, secret: Secret) -> bool:
-    whole = secret.reveal()
-    return any(whole[at : at + _PART] in text for at in range(len(whole) - _PART + 1))
+        shown = self._cover.over(text)
+        return f"{shown[:WIDTH]}…" if len(shown) > WIDTH else shown

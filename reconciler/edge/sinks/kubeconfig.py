@@ -1,0 +1,225 @@
+"""How a cluster is reached: what a kubeconfig says, or the account of the pod that this runs in.
+
+- The files that KUBECONFIG names, or ~/.kube/config, are one: of what several say, the first counts. A relative path
+  is relative to the file that says it. Where there is no file, the pod's own account is taken.
+- Users: a token, a file with one, a certificate, a name and password, or a command (`exec`). What `auth-provider` did
+  is done by commands since Kubernetes 1.26.
+- No message shows anything of a file but names, for the rest may be a credential.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.quoting import quoted
+from reconciler.core.secret import Secret
+from reconciler.edge.sinks.exec_credential import ExecCredential
+from reconciler.edge.sinks.surroundings import Surroundings
+from reconciler.errors import SinkUnavailable
+
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_HINT = "KUBECONFIG names the file, as for kubectl; `context` one of its contexts"
+
+Header = Callable[[], Secret | None]
+"""What stands behind `Authorization` now; it may be renewed between two calls."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """A cluster's address, and how this run proves who it is. `server_name` is what its certificate is for, where that
+    is another name than the address has.
+    """
+
+    server: str
+    namespace: str
+    tls: ssl.SSLContext = field(repr=False)
+    server_name: str
+    proxy: str
+    header: Header = field(repr=False)
+
+
+def access(context: str, surroundings: Surroundings) -> Access:
+    """The access that a context describes, the current one where none is named. Raises SinkUnavailable."""
+    try:
+        files = [path for path in _paths(surroundings.variables) if path.exists()]
+        if files:
+            return _Merged(files).access(context, surroundings)
+        if not context and "KUBERNETES_SERVICE_HOST" in surroundings.variables and ACCOUNT.is_dir():
+            return _of_pod(surroundings.variables)
+    except (OSError, ssl.SSLError, binascii.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        where = getattr(error, "filename", None)
+        raise SinkUnavailable(
+            f"the kubeconfig cannot be used: {f'{where}: ' if where else ''}{reason or type(error).__name__}",
+            hint="see its certificates and keys, and who may read them",
+        ) from None
+    raise SinkUnavailable("there is no kubeconfig", hint=_HINT)
+
+
+def _paths(variables: Mapping[str, str]) -> list[Path]:
+    if named := variables.get("KUBECONFIG"):
+        return [Path(path) for path in named.split(os.pathsep) if path]
+    return [Path(variables.get("HOME") or "/", ".kube", "config")]
+
+
+def _of_pod(variables: Mapping[str, str]) -> Access:
+    host, port = variables["KUBERNETES_SERVICE_HOST"], variables.get("KUBERNETES_SERVICE_PORT", "443")
+    return Access(
+        server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
+        namespace=(ACCOUNT / "namespace").read_text("utf-8").strip(),
+        tls=_trusting(cafile=str(ACCOUNT / "ca.crt")),
+        server_name="",
+        proxy="",
+        header=_in_file(ACCOUNT / "token"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """A cluster, user or context, and the file that it is from."""
+
+    what: str
+    fields: Mapping[str, Any] = field(repr=False)
+    folder: Path
+
+    def text(self, name: str) -> str:
+        """A field that is text; empty where it is absent."""
+        value = self.fields.get(name) or ""
+        if not isinstance(value, str):
+            raise SinkUnavailable(f"the kubeconfig's {self.what}: {name} is no text", hint=_HINT)
+        return value
+
+    def content(self, name: str) -> Secret | None:
+        """What a field holds in base64 as `NAME-data`, or the file that it names."""
+        if data := self.text(f"{name}-data"):
+            return Secret(base64.b64decode(data, validate=True).decode("latin-1"))
+        path = self.text(name)
+        return Secret((self.folder / path).read_bytes().decode("latin-1")) if path else None
+
+
+class _Merged:
+    """Several files as one."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self._files = [(path.absolute().parent, _loaded(path)) for path in files]
+
+    def access(self, context: str, surroundings: Surroundings) -> Access:
+        """The access that a context describes."""
+        context = context or next(filter(None, (file.get("current-context") for _, file in self._files)), "")
+        if not context:
+            raise SinkUnavailable("the kubeconfig has no current context", hint="name one as `context`")
+        chosen = self._entry("context", context)
+        cluster = self._entry("cluster", chosen.text("cluster"))
+        user = self._entry("user", chosen.text("user")) if chosen.text("user") else None
+        insecure = cluster.fields.get("insecure-skip-tls-verify") is True
+        authority = cluster.content("certificate-authority")
+        tls = _insecure() if insecure else _trusting(cadata=authority.reveal() if authority else None)
+        server = cluster.text("server").rstrip("/")
+        if not server.startswith("https://") and (user is not None or not server.startswith("http://")):
+            raise SinkUnavailable(
+                f"the kubeconfig's {cluster.what} has no server that begins with https://",
+                hint="a credential is sent over TLS only",
+            )
+        return Access(
+            server=server,
+            namespace=chosen.text("namespace") or "default",
+            tls=tls,
+            server_name=cluster.text("tls-server-name"),
+            proxy=cluster.text("proxy-url"),
+            header=_proven(user, cluster, tls, surroundings) if user else lambda: None,
+        )
+
+    def _entry(self, kind: str, name: str) -> _Entry:
+        for folder, file in self._files:
+            for each in file.get(f"{kind}s") or ():
+                if each.get("name") == name:
+                    return _Entry(what=f"{kind} {quoted(name)}", fields=each.get(kind) or {}, folder=folder)
+        known = sorted({str(name) for name in self._names(kind)})
+        raise SinkUnavailable(
+            f"the kubeconfig has no {kind} {quoted(name)}", hint=f"it has {', '.join(known) or 'none'}"
+        )
+
+    def _names(self, kind: str) -> Iterator[object]:
+        return (each.get("name") for _, file in self._files for each in file.get(f"{kind}s") or ())
+
+
+def _loaded(path: Path) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise SinkUnavailable(f"{path} is no YAML", hint="see it with kubectl config view") from None
+    if not isinstance(loaded, dict) or not all(
+        isinstance(each, dict) for kind in ("clusters", "contexts", "users") for each in loaded.get(kind) or ()
+    ):
+        raise SinkUnavailable(f"{path} is no kubeconfig", hint="see it with kubectl config view")
+    return loaded
+
+
+def _proven(user: _Entry, cluster: _Entry, tls: ssl.SSLContext, surroundings: Surroundings) -> Header:
+    """What proves the user: a certificate goes into the context at once, the rest is a header."""
+    certificate, key = user.content("client-certificate"), user.content("client-key")
+    if certificate is not None:
+        _present(tls, certificate, key)
+    if "auth-provider" in user.fields:
+        raise SinkUnavailable(
+            f"the kubeconfig's {user.what} has an auth-provider, which Kubernetes gave up in 1.26",
+            hint="write the file anew with the cloud's own tool: it has a command (`exec`) for that now",
+        )
+    if path := user.text("tokenFile"):
+        return _in_file(user.folder / path)
+    if token := user.text("token"):
+        return lambda: Secret(f"Bearer {token}")
+    if name := user.text("username"):
+        both = base64.b64encode(f"{name}:{user.text('password')}".encode()).decode()
+        return lambda: Secret(f"Basic {both}")
+    if "exec" in user.fields:
+        credential = ExecCredential(user.what, user.fields["exec"], user.folder, cluster.fields, surroundings)
+        if credential.certificate is not None:
+            _present(tls, credential.certificate, credential.key)
+        return credential.header
+    return lambda: None
+
+
+def _in_file(path: Path) -> Header:
+    def header() -> Secret:
+        try:
+            return Secret(f"Bearer {path.read_text('utf-8').strip()}")
+        except OSError as error:
+            raise SinkUnavailable(f"{path}: {error.strerror}", hint="it is to hold the token") from error
+
+    return header
+
+
+def _trusting(cafile: str | None = None, cadata: str | None = None) -> ssl.SSLContext:
+    """Trusts a cluster's own authority, or the machine's where it names none, as strictly as Go does: what a cluster
+    makes for itself often lacks what newer Pythons ask for.
+    """
+    context = ssl.create_default_context(cafile=cafile, cadata=cadata)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
+def _insecure() -> ssl.SSLContext:
+    """Trusts anybody, because the kubeconfig says so."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _present(tls: ssl.SSLContext, certificate: Secret, key: Secret | None) -> None:
+    """Show a certificate; the library takes one from a file only, which is gone again before this returns."""
+    with tempfile.NamedTemporaryFile("w", encoding="latin-1", suffix=".pem") as file:  # mode 0600
+        file.write(f"{certificate.reveal()}\n{key.reveal() if key else ''}")
+        file.flush()
+        tls.load_cert_chain(file.name, password=lambda: "")
