@@ -1,0 +1,185 @@
+"""A port on which one application after another answers: its calls go wrong as told, are noted, and kill who calls.
+
+From the wire inwards: the kill, the faults (`reconciler.emulator.faults`), the notes, the application. What is true of
+the emulator is thereby true of a sink's service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from reconciler.emulator import Emulator, serve
+from reconciler.emulator.dropped import Dropped
+from reconciler.emulator.faults import Faults, Rule
+from reconciler.emulator.wire import ASGIApp, Receive, Scope, Send
+
+When = Literal["before", "after", "late"]
+"""A kill at a call: before it is done, and it never is; after it; or before it, which is done later all the same."""
+
+_PATIENCE = 30.0
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call that reached the application, and what it answered."""
+
+    method: str
+    path: str
+    query: str
+    status: int
+    asked: bytes
+    answered: bytes
+
+
+@dataclass(slots=True)
+class Victim:
+    """The process that calls; its number may be known a moment after its first call."""
+
+    _pid: int = 0
+    _known: threading.Event = field(default_factory=threading.Event)
+
+    def expect(self) -> None:
+        """Another process is about to start."""
+        self._known.clear()
+
+    def born(self, pid: int) -> None:
+        """This is the one."""
+        self._pid = pid
+        self._known.set()
+
+    def kill(self) -> None:
+        """SIGKILL; nothing where it has ended."""
+        assert self._known.wait(_PATIENCE)
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
+
+@dataclass(slots=True)
+class _Held:
+    scope: Scope
+    messages: list[dict[str, Any]]
+
+
+class Front:
+    """A port, for the life of the process. `behind` is what answers; `watch` sees each call that it answered."""
+
+    def __init__(self, behind: ASGIApp) -> None:
+        self.victim = Victim()
+        self.calls: list[Call] = []
+        self.watch: Callable[[Call], None] = lambda _: None
+        self.before_write: Callable[[str, str], None] = lambda _method, _path: None
+        self._behind = behind
+        self._faults = Faults(self._noted, ())
+        self._nth, self._when = 0, "before"
+        self._count = 0
+        self._held: list[_Held] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.port = self._listen()
+
+    def _listen(self) -> int:
+        ports: list[int] = []
+        known = threading.Event()
+
+        def ready(port: int) -> None:
+            ports.append(port)
+            known.set()
+
+        emulator = Emulator()
+        emulator.app = self._answer
+        threading.Thread(target=serve, args=(emulator, "127.0.0.1", 0), kwargs={"ready": ready}, daemon=True).start()
+        assert known.wait(_PATIENCE)
+        return ports[0]
+
+    def stand_before(self, behind: ASGIApp) -> None:
+        """Another application answers from now on, and nothing goes wrong."""
+        self._behind = behind
+        self.expect(())
+
+    def expect(self, rules: Iterable[Rule], *, kill: int = 0, when: When = "before") -> None:
+        """Count anew; these faults are ahead, and the caller dies at its `kill`-th call, 0 for never."""
+        self._faults = Faults(self._noted, rules)
+        self._nth, self._when, self._count = kill, when, 0
+        self.calls = []
+
+    def settle(self) -> None:
+        """Let every call that is late, or held back, arrive now."""
+        held, self._held = self._held, []
+        for each in held:
+            self._in_loop(self._deliver(each))
+        if self._loop is not None:
+            self._in_loop(self._faults.settled())
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._count += 1
+        if self._count != self._nth:
+            await self._faults(scope, receive, send)
+            return
+        call = await _whole(receive)
+        if self._when == "after":
+            with suppress(Dropped):
+                await self._faults(scope, _again(call), _nobody)
+        elif self._when == "late":
+            self._held.append(_Held(scope, call))
+        self.victim.kill()
+        raise Dropped
+
+    async def _noted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application itself, with each call noted."""
+        asked = await _whole(receive)
+        method, path = scope["method"], scope["path"]
+        answered: list[dict[str, Any]] = []
+
+        async def note(message: Any) -> None:
+            answered.append(dict(message))
+
+        await asyncio.to_thread(self.before_write, method, path)
+        await self._behind(scope, _again(asked), note)
+        call = Call(
+            method=method,
+            path=path,
+            query=scope.get("query_string", b"").decode("latin-1"),
+            status=answered[0]["status"],
+            asked=b"".join(each.get("body", b"") for each in asked),
+            answered=b"".join(each.get("body", b"") for each in answered[1:]),
+        )
+        self.calls.append(call)
+        await asyncio.to_thread(self.watch, call)
+        for message in answered:
+            await send(message)
+
+    async def _deliver(self, held: _Held) -> None:
+        with suppress(Dropped):
+            await self._noted(held.scope, _again(held.messages), _nobody)
+
+    def _in_loop(self, work: Coroutine[Any, Any, _T]) -> _T:
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+
+
+async def _nobody(_: object) -> None:
+    """Nobody is there any more to hear the answer."""
+
+
+async def _whole(receive: Receive) -> list[dict[str, Any]]:
+    messages = [dict(await receive())]
+    while messages[-1].get("more_body", False):
+        messages.append(dict(await receive()))
+    return messages
+
+
+def _again(messages: list[dict[str, Any]]) -> Receive:
+    rest = iter(messages)
+
+    async def receive() -> dict[str, Any]:
+        return next(rest, {"type": "http.disconnect"})
+
+    return receive
