@@ -27,6 +27,7 @@ PROFILES: tuple[Profile, ...] = ("main", "1.9.x", "2.6.2")
 NAMES = ("web", "jobs", "ci", "Tenant.ACME_1", "a", "billing-and-invoices-of-the-shop", "x9", "Mobile")
 SCOPES = ("rows.read", "rows.write", "users.read", "teams.read", "files.read", "functions.write", "buckets.read")
 EXPIRIES = ("", "", "90d", "200d", "{date}")
+LOCAL = frozenset({"dotenv", "file", "age", "exec"})
 _KEYS = r"/project/keys$|/keys$"
 _KEY = r"/keys/[^/]+$"
 _HOUR = timedelta(hours=1)
@@ -62,17 +63,17 @@ def _credential(dice: Random, profile: Profile) -> Credential:
 def _pool(dice: Random, kinds: dict[str, Kind]) -> list[Place]:
     """Places for secrets, of kinds at random; a seed mostly has few kinds."""
     some = dice.sample(sorted(kinds), dice.randint(1, min(4, len(kinds))))
-    return [Place(kind=dice.choice(some), number=number) for number in range(1, dice.randint(2, 12))]
+    return [Place(kind=dice.choice(some), number=number) for number in range(1, dice.randint(3, 13))]
 
 
 def _manifests(dice: Random, pool: list[Place], kinds: dict[str, Kind]) -> tuple[tuple[Key, ...], tuple[Key, ...]]:
     """The manifest that is to be applied, and the one that was before it."""
-    names = dice.sample(NAMES, dice.randint(1, 6))
+    names = dice.sample(NAMES, dice.choice((1, 2, 3, 4, 5, 6, 6)))
     free = list(pool)
     keys = tuple(_key(dice, name, _taken(dice, free)) for name in names)
     before: list[Key] = []
     for key in keys:
-        was = dice.choice(("missing", "missing", "same", "same", "changed", "moved"))
+        was = dice.choice(("missing", "missing", "missing", "same", "changed", "moved"))
         if was in {"same", "changed"}:
             before.append(key if was == "same" else _key(dice, key.name, key.places))
         elif was == "moved" and all(kinds[place.kind].shows for place in key.places):
@@ -122,7 +123,7 @@ def _runs(dice: Random, keys: Sequence[Key], kinds: dict[str, Kind], profile: Pr
             parallelism=dice.choice((1, 1, 3, 10)),
             rules=tuple(_rules(dice, profile)),
             troubles=tuple(_troubles(dice, places, kinds)),
-            kill=_kill(dice, places),
+            kill=_kill(dice, keys, places),
             wait=dice.choice((timedelta(0), timedelta(0), timedelta(minutes=20), timedelta(days=8))),
             elsewhere=dice.random() < 0.15,
         )
@@ -155,17 +156,18 @@ def _troubles(dice: Random, places: Sequence[Place], kinds: dict[str, Kind]) -> 
         return
     for place in places:
         if dice.random() < 0.3:
-            yield Trouble(place=place, what=dice.choice(kinds[place.kind].troubles), nth=dice.choice((0, 1, 1, 2)))
+            yield Trouble(place=place, what=dice.choice(kinds[place.kind].troubles), nth=dice.choice((0, 1, 1, 1, 2)))
 
 
-def _kill(dice: Random, places: Sequence[Place]) -> Kill | None:
-    where = dice.choice(("line", "line", "server", "server", "sinks", "nowhere"))
-    match where:
+def _kill(dice: Random, keys: Sequence[Key], places: Sequence[Place]) -> Kill | None:
+    """A moment in the midst of an apply: roughly as many lines and calls as one has; later ones never come."""
+    when = dice.choice(("before", "after", "late"))
+    match dice.choice(("line", "line", "line", "server", "server", "sinks", "nowhere")):
         case "line":
-            return Kill(where="line", nth=int(2 ** dice.uniform(0, 11)))
+            return Kill(where="line", nth=dice.randint(1, 80 + 50 * len(keys) + 120 * len(places)))
         case "server":
-            return Kill(where="server", nth=dice.randint(1, 25), when=dice.choice(("before", "after", "late")))
-        case "sinks" if any(place.kind not in {"dotenv", "file", "age", "exec"} for place in places):
-            return Kill(where="sinks", nth=dice.randint(1, 20), when=dice.choice(("before", "after", "late")))
+            return Kill(where="server", nth=dice.randint(3, 5 + 3 * len(keys)), when=when)
+        case "sinks" if any(place.kind not in LOCAL for place in places):
+            return Kill(where="sinks", nth=dice.randint(1, 4 + 6 * len(places)), when=when)
         case _:
             return None

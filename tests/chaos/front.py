@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from reconciler.emulator import Emulator, serve
+import uvicorn
+
 from reconciler.emulator.dropped import Dropped
 from reconciler.emulator.faults import Faults, Rule
-from reconciler.emulator.wire import ASGIApp, Receive, Scope, Send
+from reconciler.emulator.server import _Closing, _Protocol, _Server
+from reconciler.emulator.wire import ASGIApp, Receive, Scope, Send, headers_of
 
 When = Literal["before", "after", "late"]
 """A kill at a call: before it is done, and it never is; after it; or before it, which is done later all the same."""
@@ -29,14 +33,17 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call that reached the application, and what it answered."""
+    """One call that reached the application, and what it answered; `status` is 0 before it has. Names of headers are in
+    lower case.
+    """
 
     method: str
     path: str
     query: str
-    status: int
+    headers: Mapping[str, str]
     asked: bytes
-    answered: bytes
+    status: int = 0
+    answered: bytes = b""
 
 
 @dataclass(slots=True)
@@ -69,34 +76,42 @@ class _Held:
 
 
 class Front:
-    """A port, for the life of the process. `behind` is what answers; `watch` sees each call that it answered."""
+    """A port, for the life of the process. `behind` is what answers; `ahead` sees each call before, `watch` after that."""
 
-    def __init__(self, behind: ASGIApp) -> None:
+    def __init__(self, behind: ASGIApp, certificate: Path | None = None) -> None:
         self.victim = Victim()
         self.calls: list[Call] = []
         self.watch: Callable[[Call], None] = lambda _: None
-        self.before_write: Callable[[str, str], None] = lambda _method, _path: None
+        self.ahead: Callable[[Call], None] = lambda _: None
         self._behind = behind
         self._faults = Faults(self._noted, ())
         self._nth, self._when = 0, "before"
         self._count = 0
         self._held: list[_Held] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.port = self._listen()
+        self.port = self._listen(certificate)
 
-    def _listen(self) -> int:
-        ports: list[int] = []
+    def _listen(self, certificate: Path | None) -> int:
+        """As `reconciler.emulator.serve`, which knows no TLS, and in a thread."""
         known = threading.Event()
-
-        def ready(port: int) -> None:
-            ports.append(port)
-            known.set()
-
-        emulator = Emulator()
-        emulator.app = self._answer
-        threading.Thread(target=serve, args=(emulator, "127.0.0.1", 0), kwargs={"ready": ready}, daemon=True).start()
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        config = uvicorn.Config(
+            _Closing(self._answer),
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            log_level="critical",  # a connection of a process that was killed is no news
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            ssl_certfile=certificate,
+            ssl_keyfile=certificate,
+        )
+        threading.Thread(target=_Server(config, known.set).run, args=([listener],), daemon=True).start()
         assert known.wait(_PATIENCE)
-        return ports[0]
+        return int(listener.getsockname()[1])
 
     def stand_before(self, behind: ASGIApp) -> None:
         """Another application answers from now on, and nothing goes wrong."""
@@ -135,22 +150,22 @@ class Front:
     async def _noted(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application itself, with each call noted."""
         asked = await _whole(receive)
-        method, path = scope["method"], scope["path"]
+        call = Call(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope.get("query_string", b"").decode("latin-1"),
+            headers=headers_of(scope),
+            asked=b"".join(each.get("body", b"") for each in asked),
+        )
         answered: list[dict[str, Any]] = []
 
         async def note(message: Any) -> None:
             answered.append(dict(message))
 
-        await asyncio.to_thread(self.before_write, method, path)
+        await asyncio.to_thread(self.ahead, call)
         await self._behind(scope, _again(asked), note)
-        call = Call(
-            method=method,
-            path=path,
-            query=scope.get("query_string", b"").decode("latin-1"),
-            status=answered[0]["status"],
-            asked=b"".join(each.get("body", b"") for each in asked),
-            answered=b"".join(each.get("body", b"") for each in answered[1:]),
-        )
+        body = b"".join(each.get("body", b"") for each in answered[1:])
+        call = replace(call, status=answered[0]["status"], answered=body)
         self.calls.append(call)
         await asyncio.to_thread(self.watch, call)
         for message in answered:
