@@ -1,5 +1,5 @@
-"""`make chaos SEEDS=n SEED_START=s`: seed by seed, over several processes; exits 1 where one fails, and says how to see it
-again.
+"""`make chaos SEEDS=n SEED_START=s`: seed by seed, in several processes; exits 1 where one fails, and says how to see
+it again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from tests.chaos.arena import an_arena
 from tests.chaos.drawing import draw
 from tests.chaos.running import run
+from tests.chaos.sorts import SORTS
 from tests.repository import ROOT
 
 
@@ -23,32 +24,32 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="how many processes share the seeds")
     parser.add_argument("--every", type=int, default=1, help="only each n-th seed")
     parser.add_argument("--sabotage", default="", help="break the program in a way of tests.chaos.sabotage")
-    parser.add_argument("--show", action="store_true", help="tell what each run said")
+    parser.add_argument("--kinds", default=",".join(SORTS), help="sinks of these kinds only, with commas between them")
     asked = parser.parse_args()
     if asked.jobs > 1:
-        return _shared(asked.seeds, asked.start, asked.jobs)
-    return _run(range(asked.start, asked.start + asked.seeds, asked.every), asked.sabotage)
+        return _shared(asked)
+    return _run(range(asked.start, asked.start + asked.seeds, asked.every), asked.kinds, asked.sabotage)
 
 
-def _shared(seeds: int, start: int, jobs: int) -> int:
-    """The seeds dealt out to processes; each stops at its first failure."""
+def _shared(asked: argparse.Namespace) -> int:
+    """The seeds dealt out to processes."""
     processes = [
         subprocess.Popen(
             [
-                sys.executable, "-m", "tests.chaos", "--start", str(start + job), "--seeds", str(seeds - job),
-                "--every", str(jobs),
+                sys.executable, "-m", "tests.chaos", "--start", str(asked.start + job), "--every", str(asked.jobs),
+                "--seeds", str(asked.seeds - job), "--kinds", asked.kinds, "--sabotage", asked.sabotage,
             ],
             cwd=ROOT,
         )
-        for job in range(min(jobs, seeds))
+        for job in range(min(asked.jobs, asked.seeds))
     ]  # fmt: skip
     return max(process.wait() for process in processes)
 
 
-def _run(seeds: range, sabotage: str) -> int:
+def _run(seeds: range, kinds: str, sabotage: str) -> int:
     failed = []
     began = time.monotonic()
-    with an_arena() as arena:
+    with an_arena(tuple(kinds.split(","))) as arena:
         for seed in seeds:
             try:
                 run(arena, draw(seed, arena.kinds), sabotage)

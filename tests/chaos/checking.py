@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from reconciler.core.ids import Realm, key_id, slug
+from reconciler.core.ids import slug
 from tests.chaos.cases import Case, Key, Place
-from tests.chaos.disk import DRAFT
 from tests.chaos.kinds import Kind, Scene
-from tests.chaos.project import ENVIRONMENT, OWNER, Project, Shown
+from tests.chaos.project import ENVIRONMENT, Project, Shown
 
 _SUFFIX = " (undelivered)"
 _SEEN = 24
@@ -21,7 +21,6 @@ class Checks:
 
     def __init__(self, project: Project, scene: Scene, kinds: dict[str, Kind]) -> None:
         self._project, self._scene, self._kinds = project, scene, kinds
-        self._names: dict[str, str] = {}
         self._wanted: dict[str, Key] = {}
         self._before: dict[str, Shown] = {}
         self._working: list[Place] = []
@@ -31,7 +30,7 @@ class Checks:
         """Note what is there. `meant` are the addresses of keys from which the manifest takes something: a user who
         writes that knows that the key was used, and says so.
         """
-        self._wanted = {self._slug(key.name): key for key in case.keys}
+        self._wanted = {slug(key.name): key for key in case.keys}
         self._before = self._project.owned()
         was = {key.name: key for key in case.before}
         now = {key.name: key for key in case.keys}
@@ -41,7 +40,7 @@ class Checks:
             for name, key in was.items()
             if name not in now or name in touched or not _keeps(key, now[name])
         }
-        self.meant |= {f"{ENVIRONMENT}/{self._slug(name)}" for name in was if name not in now}
+        self.meant |= {f"{ENVIRONMENT}/{slug(name)}" for name in was if name not in now}
         self._working = [
             place
             for name, key in was.items()
@@ -66,8 +65,8 @@ class Checks:
     def after_faults(self) -> None:
         """Whatever happened: nothing is lost, and what is unfinished dies by itself."""
         self._foreign_untouched()
-        for key_id_, key in self._project.owned().items():
-            self._committed_is_delivered(key_id_, key)
+        for id_, key in self._project.owned().items():
+            self._committed_is_delivered(id_, key)
         for place in self._working:
             assert self._project.is_valid(self._read(place)), f"{place} held a key that works, and does not any more"
 
@@ -99,9 +98,9 @@ class Checks:
         owned = self._project.owned()
         mine = {each.partition(".")[0]: each for each in owned}
         assert len(mine) == len(owned), f"more than one generation is live: {sorted(owned)}"
-        assert sorted(mine) == sorted(self._slug(key.name) for key in keys), f"live are {sorted(owned)}"
+        assert sorted(mine) == sorted(slug(key.name) for key in keys), f"live are {sorted(owned)}"
         for key in keys:
-            id_ = mine[self._slug(key.name)]
+            id_ = mine[slug(key.name)]
             self._as_declared(key, owned[id_])
             self._delivered(key, self._project.secrets[id_])
 
@@ -131,9 +130,6 @@ class Checks:
 
     def _read(self, place: Place) -> str | None:
         return self._kinds[place.kind].read(self._scene, place)
-
-    def _slug(self, name: str) -> str:
-        return slug(name)
 
 
 def _keeps(before: Key, now: Key) -> bool:

@@ -1,8 +1,8 @@
 """The disk as a forked program sees it: what goes wrong with files, and a log of what was put into them.
 
 Works where the program calls the system. `log` is a file that gets a JSON line for each file that was put in place:
-`path` and `content`, in Latin-1. `troubles` are objects `{"path": P, "what": W, "nth": n}`, about the n-th time, from 1,
-that the file P is replaced, or about all of them where n is 0:
+`path` and `content`, in Latin-1. `troubles` are objects `{"path": P, "what": W, "nth": n}`, about the n-th time, from
+1, that the file P is replaced, or about all of them where n is 0:
 
 - `full`: no space is left for the draft of the new content; `denied`: it may not be renamed;
 - `down`: the file can be neither read nor written, an error of the device;
@@ -48,7 +48,7 @@ class Disk:
 
         def fsync(descriptor: int) -> None:
             flush(descriptor)
-            folder = os.readlink(f"/proc/self/fd/{descriptor}")
+            folder = str(Path(f"/proc/self/fd/{descriptor}").readlink())
             if folder in self._unflushed:
                 self._unflushed.discard(folder)
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -67,6 +67,8 @@ class Disk:
                     self._unflushed.add(os.path.dirname(path))  # noqa: PTH120
                 case "denied":
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                case _:
+                    """The others befall what is opened."""
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event != "open" or not isinstance(arguments[0], str | os.PathLike):

@@ -20,6 +20,7 @@ from reconciler.emulator.faults import (
     StaleCache,
 )
 from tests.chaos.cases import Case, Credential, Key, Kill, Meddling, Place, Run, Trouble
+from tests.chaos.front import When
 from tests.chaos.kinds import Kind
 from tests.chaos.speed import SPEED
 
@@ -27,6 +28,7 @@ PROFILES: tuple[Profile, ...] = ("main", "1.9.x", "2.6.2")
 NAMES = ("web", "jobs", "ci", "Tenant.ACME_1", "a", "billing-and-invoices-of-the-shop", "x9", "Mobile")
 SCOPES = ("rows.read", "rows.write", "users.read", "teams.read", "files.read", "functions.write", "buckets.read")
 EXPIRIES = ("", "", "90d", "200d", "{date}")
+WHENS: tuple[When, ...] = ("before", "after", "late")
 LOCAL = frozenset({"dotenv", "file", "age", "exec"})
 _KEYS = r"/project/keys$|/keys$"
 _KEY = r"/keys/[^/]+$"
@@ -56,7 +58,11 @@ def draw(seed: int, kinds: dict[str, Kind]) -> Case:
 
 def _credential(dice: Random, profile: Profile) -> Credential:
     """One that may create keys on that server."""
-    others: dict[Profile, tuple[Credential, ...]] = {"1.9.x": ("project key",), "2.6.2": ("organization key",), "main": ()}
+    others: dict[Profile, tuple[Credential, ...]] = {
+        "1.9.x": ("project key",),
+        "2.6.2": ("organization key",),
+        "main": (),
+    }
     return dice.choice(("session", *others[profile]))
 
 
@@ -100,9 +106,7 @@ def _key(dice: Random, name: str, places: Sequence[Place]) -> Key:
     )
 
 
-def _meddling(
-    dice: Random, before: Sequence[Key], keys: Sequence[Key], kinds: dict[str, Kind]
-) -> Iterable[Meddling]:
+def _meddling(dice: Random, before: Sequence[Key], keys: Sequence[Key], kinds: dict[str, Kind]) -> Iterable[Meddling]:
     was = {key.name: key for key in before}
     for key in keys:
         if key.name not in was:
@@ -161,7 +165,7 @@ def _troubles(dice: Random, places: Sequence[Place], kinds: dict[str, Kind]) -> 
 
 def _kill(dice: Random, keys: Sequence[Key], places: Sequence[Place]) -> Kill | None:
     """A moment in the midst of an apply: roughly as many lines and calls as one has; later ones never come."""
-    when = dice.choice(("before", "after", "late"))
+    when: When = dice.choice(WHENS)
     match dice.choice(("line", "line", "line", "server", "server", "sinks", "nowhere")):
         case "line":
             return Kill(where="line", nth=dice.randint(1, 80 + 50 * len(keys) + 120 * len(places)))

@@ -1,8 +1,8 @@
 """The command line in processes that are forked, live faster than the world, and have bad disks:
 `python -m tests.chaos.forking`.
 
-As `tests.support.zygote`, with more in each request: `variables` (set in the environment), `entropy` (the seed of what is
-otherwise random: nonces and pauses), and `disk` (see `tests.chaos.disk`). Answers twice: `pid` as soon as there is a
+As `tests.support.zygote`, with more in each request: `variables` (set in the environment), `entropy` (the seed of what
+is otherwise random: nonces and pauses), and `disk` (see `tests.chaos.disk`). Answers twice: `pid` as soon as there is a
 process, and then `code`. `sabotage` names a way to break the program, see `tests.chaos.sabotage`.
 
 In a fork all waiting takes a `SPEED`-th of its time; the emulator's clock runs as much faster.
@@ -33,7 +33,7 @@ def _sleep_fast(seconds: float) -> None:
     _sleep(seconds / SPEED)
 
 
-time.sleep = _sleep_fast  # before anybody takes it
+time.sleep = _sleep_fast  # type: ignore[assignment]  # before anybody takes it
 
 from reconciler.edge.clock import SystemClock  # noqa: E402
 from tests.chaos.sabotage import SABOTAGES  # noqa: E402
@@ -45,6 +45,7 @@ _USED = (
     *(f"reconciler.edge.sinks.{kind}" for kind in ("aws", "github_actions", "gitlab_ci", "kubernetes")),
     *("boto3", "botocore.session", "nacl.public", "pyrage", "yaml", "reconciler.formats.data"),
 )
+
 
 async def _wait_fast(_: SystemClock, seconds: float) -> None:
     await asyncio.sleep(seconds / SPEED)
@@ -67,8 +68,8 @@ def _be_the_program(command: dict[str, Any]) -> None:
     entropy = random.Random(command["entropy"])
     random.SystemRandom = lambda: entropy  # type: ignore[assignment,misc]
     random.seed(command["entropy"])
-    SystemClock.sleep = _wait_fast  # type: ignore[method-assign]
-    SystemClock.monotonic = lambda _: time.monotonic() * SPEED  # type: ignore[method-assign]
+    SystemClock.sleep = _wait_fast  # type: ignore[assignment,method-assign]
+    SystemClock.monotonic = lambda _: time.monotonic() * SPEED  # type: ignore[assignment,method-assign]
     Disk(**command["disk"]).mount()
     if command["sabotage"]:
         SABOTAGES[command["sabotage"]]()
@@ -76,7 +77,7 @@ def _be_the_program(command: dict[str, Any]) -> None:
 
 
 def _output_of(command: dict[str, Any]) -> Any:
-    return open(command["output"] + ".hung", "w")  # noqa: PTH123, SIM115 - for as long as the process lives
+    return open(command["output"] + ".hung", "w")  # noqa: PTH123 - for as long as the process lives
 
 
 def _say(what: dict[str, int]) -> None:

@@ -76,7 +76,7 @@ class _Held:
 
 
 class Front:
-    """A port, for the life of the process. `behind` is what answers; `ahead` sees each call before, `watch` after that."""
+    """A port, for the life of the process. `behind` answers; `ahead` sees each call before it does, `watch` after."""
 
     def __init__(self, behind: ASGIApp, certificate: Path | None = None) -> None:
         self.victim = Victim()

@@ -30,7 +30,11 @@ class Kind(Protocol):
 
     shows: bool
     troubles: tuple[str, ...]
-    front: Front | None
+
+    @property
+    def front(self) -> Front | None:
+        """The port of its service, where it has one."""
+        ...
 
     def clock(self, time: Callable[[], datetime]) -> None:
         """Live by this clock from now on."""
@@ -88,7 +92,9 @@ class Troubles:
 class Plain:
     """What kinds have in common that need neither a server nor a clock."""
 
-    front: Front | None = None
+    @property
+    def front(self) -> None:
+        """It is no service."""
 
     def clock(self, time: Callable[[], datetime]) -> None:
         """It needs none."""

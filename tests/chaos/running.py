@@ -87,7 +87,9 @@ class Seed:
 
     def story(self) -> str:
         """The case, and what each command said."""
-        told = [f"$ reconciler {' '.join(each.arguments)}  # ended with {each.code}\n{each.output}" for each in self.said]
+        told = [
+            f"$ reconciler {' '.join(each.arguments)}  # ended with {each.code}\n{each.output}" for each in self.said
+        ]
         return "\n".join((f"The case: {self.case}", *told))
 
     def _declare(self, keys: Iterable[Key]) -> None:

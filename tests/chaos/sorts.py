@@ -51,8 +51,9 @@ def _vault() -> Iterator[Kind]:
 
 @contextmanager
 def _aws() -> Iterator[Kind]:
-    from tests.chaos.services import Aws
     from tests.support.aws_server import an_aws
+
+    from tests.chaos.services import Aws
 
     with an_aws() as aws:
         yield Aws(aws)

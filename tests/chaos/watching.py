@@ -47,7 +47,7 @@ class Watch:
         log = log_of(self._scene.folder)
         for line in log.read_text(encoding="ascii").splitlines() if log.exists() else ():
             put = json.loads(line)
-            changed = [self._changed(place, put["path"], put["content"]) for place in self._at(put["path"])]
+            changed = [self._changed(place, put["content"]) for place in self._at(put["path"])]
             if changed:
                 self.writes.append(put["path"])
                 assert any(changed), f"written again without need: {put['path']}"
@@ -61,7 +61,7 @@ class Watch:
                     found.append(place)
         return found
 
-    def _changed(self, place: Place, path: str, content: str) -> bool:
+    def _changed(self, place: Place, content: str) -> bool:
         kind = self._kinds[place.kind]
         assert isinstance(kind, OnDisk)
         value = kind.value(content.encode("latin-1"), place)
