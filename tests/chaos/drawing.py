@@ -11,6 +11,7 @@ from reconciler.emulator import Profile
 from reconciler.emulator.faults import (
     Answer,
     Clock,
+    Double,
     DropAfter,
     DropBefore,
     Fault,
@@ -122,7 +123,7 @@ def _meddling(dice: Random, before: Sequence[Key], keys: Sequence[Key], kinds: d
 
 def _runs(dice: Random, keys: Sequence[Key], kinds: dict[str, Kind], profile: Profile) -> Iterable[Run]:
     places = [place for key in keys for place in key.places]
-    for _ in range(dice.choice((1, 1, 1, 2))):
+    for _ in range(dice.choice((1, 2, 2, 3))):
         yield Run(
             parallelism=dice.choice((1, 1, 3, 10)),
             rules=tuple(_rules(dice, profile)),
@@ -147,6 +148,7 @@ def _fault(dice: Random, profile: Profile) -> Fault:
         Answer(status=503, body="html"),
         DropBefore(),
         DropAfter(),
+        Double(returns=dice.choice(("first", "second"))),
         Late(seconds=dice.uniform(0.1, 4) / SPEED),
         Clock(seconds=dice.uniform(0, 90), direction=dice.choice(("ahead", "behind"))),
     ]

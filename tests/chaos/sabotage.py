@@ -10,7 +10,6 @@ from typing import Any
 from reconciler.app import apply, delivery, minting
 from reconciler.core.keys import KeyState, LiveKey
 from reconciler.core.secret import Secret
-from reconciler.edge.appwrite import AppwriteKeys
 
 
 def _commits_before_it_delivers() -> None:
@@ -68,17 +67,15 @@ def _forgets_a_sink() -> None:
     delivery.Delivery._write_all = all_but_one  # type: ignore[method-assign]
 
 
-def _deletes_first() -> None:
-    """The key that works goes before the one that is to take its place is delivered."""
-    create = AppwriteKeys.create
+def _starts_by_deleting_a_key_that_works() -> None:
+    run = apply.EnvironmentApply.run
 
-    async def after_deleting(self: AppwriteKeys, key_id: str, state: KeyState) -> LiveKey:
-        head, _, generation = key_id.rpartition(".g")
-        if generation == "2":
-            await self.delete(f"{head}.g1")
-        return await create(self, key_id, state)
+    async def after_deleting(self: apply.EnvironmentApply) -> Any:
+        for entry in self.plan.unchanged:
+            await self.delivery.store.delete(entry.key_id)
+        return await run(self)
 
-    AppwriteKeys.create = after_deleting  # type: ignore[method-assign]
+    apply.EnvironmentApply.run = after_deleting  # type: ignore[method-assign]
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
@@ -88,5 +85,5 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "tells secrets": _tells_secrets,
     "cleans up keys of others": _cleans_up_keys_of_others,
     "forgets a sink": _forgets_a_sink,
-    "deletes first": _deletes_first,
+    "starts by deleting a key that works": _starts_by_deleting_a_key_that_works,
 }
