@@ -5,6 +5,7 @@ Nothing here uses the program's own code. A new kind is an object with these met
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -129,6 +130,10 @@ class OnDisk(Plain):
         path = self.path(scene, place)
         return self.value(path.read_bytes(), place) if path.exists() else None
 
+    def is_half_written(self, scene: Scene, place: Place) -> bool:
+        """Whether the value is there and what tells of it is not, so that it has to be written again."""
+        return False
+
     def empty(self, scene: Scene, place: Place) -> None:
         self.path(scene, place).unlink(missing_ok=True)
 
@@ -208,6 +213,15 @@ class Age(File):
         opens = {"identity": "identity.txt"} if place.number % 2 else {}
         path = str(self.path(scene, place).relative_to(scene.folder))
         return {"path": path, "recipients": [str(self._identity.to_public())], **opens}
+
+    def is_half_written(self, scene: Scene, place: Place) -> bool:
+        """The note beside the file is of another one: the program died between the two."""
+        path = self.path(scene, place)
+        beside = path.with_name(f".{path.name}.reconciler")
+        if not path.exists():
+            return False
+        note = beside.read_text(encoding="utf-8") if beside.exists() else ""
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:32] not in note
 
     def value(self, content: bytes, place: Place) -> str | None:
         opened: bytes = self._pyrage.decrypt(content, [self._identity])

@@ -20,7 +20,7 @@ from tests.chaos.speed import SPEED
 from tests.support.http_service import Reply, Request
 
 _LONGEST_BODY = 1 << 22
-_TROUBLES: Mapping[str, Fault] = {
+TROUBLES: Mapping[str, Fault] = {
     "throttles": Answer(status=429, body="empty", retry_after="1"),
     "fails": Answer(status=500, body="empty"),
     "is down": Answer(status=503, body="html"),
@@ -37,7 +37,7 @@ class Service:
     """What kinds have in common that are services; `state` tells what a write is about as it is now."""
 
     shows = True
-    troubles: tuple[str, ...] = tuple(_TROUBLES)
+    troubles: tuple[str, ...] = tuple(TROUBLES)
     front: Front
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class Service:
     def trouble(self, scene: Scene, troubles: Iterable[Trouble]) -> Troubles:
         """A rule of the front for each."""
         rules = [
-            Rule(fault=_TROUBLES[each.what], path=self.place_in(scene, each.place), nth=each.nth or None)
+            Rule(fault=TROUBLES[each.what], path=self.place_in(scene, each.place), nth=each.nth or None)
             for each in troubles
         ]
         return Troubles(rules=tuple(rules))

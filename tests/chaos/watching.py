@@ -26,6 +26,7 @@ class Watch:
     def __enter__(self) -> Self:
         log_of(self._scene.folder).unlink(missing_ok=True)
         self._held = {each: self._read(each) for places in self._places.values() for each in places}
+        self._half = {each for each in self._held if self._is_half_written(each)}
         for name, kind in self._kinds.items():
             kind.watch(self._scene, self._places[name])
         return self
@@ -66,4 +67,10 @@ class Watch:
         assert isinstance(kind, OnDisk)
         value = kind.value(content.encode("latin-1"), place)
         before, self._held[place] = self._held[place], value
-        return before != value
+        was_half_written = place in self._half
+        self._half.discard(place)
+        return before != value or was_half_written
+
+    def _is_half_written(self, place: Place) -> bool:
+        kind = self._kinds[place.kind]
+        return isinstance(kind, OnDisk) and kind.is_half_written(self._scene, place)
