@@ -118,7 +118,10 @@ def _meddling(dice: Random, before: Sequence[Key], keys: Sequence[Key], kinds: d
             yield Meddling(what=dice.choice(("deleted", "changed")), name=key.name)
         for place in was[key.name].places:
             if place in key.places and kinds[place.kind].shows and dice.random() < 0.15:
-                yield Meddling(what=dice.choice(("overwritten", "emptied")), place=place, name=key.name)
+                opened = kinds[place.kind].can_be_opened(place)
+                yield Meddling(
+                    what="overwritten" if opened and dice.random() < 0.5 else "emptied", place=place, name=key.name
+                )
 
 
 def _runs(dice: Random, keys: Sequence[Key], kinds: dict[str, Kind], profile: Profile) -> Iterable[Run]:

@@ -37,6 +37,10 @@ class Kind(Protocol):
         """The port of its service, where it has one."""
         ...
 
+    def can_be_opened(self, place: Place) -> bool:
+        """Whether the program can see what somebody else has put there, be the server as it may."""
+        ...
+
     def clock(self, time: Callable[[], datetime]) -> None:
         """Live by this clock from now on."""
         ...
@@ -96,6 +100,10 @@ class Plain:
     @property
     def front(self) -> None:
         """It is no service."""
+
+    def can_be_opened(self, place: Place) -> bool:
+        """It can."""
+        return True
 
     def clock(self, time: Callable[[], datetime]) -> None:
         """It needs none."""
@@ -202,6 +210,9 @@ class Age(File):
         self._pyrage = pyrage
         self._identity = pyrage.x25519.Identity.generate()
 
+    def can_be_opened(self, place: Place) -> bool:
+        return place.number % 2 == 1
+
     def path(self, scene: Scene, place: Place) -> Path:
         return scene.folder / "sealed" / f"secret-{place.number}.age"
 
@@ -210,7 +221,7 @@ class Age(File):
         if not identity.exists():
             identity.touch(mode=0o600)
             identity.write_text(f"{self._identity}\n", encoding="ascii")
-        opens = {"identity": "identity.txt"} if place.number % 2 else {}
+        opens = {"identity": "identity.txt"} if self.can_be_opened(place) else {}
         path = str(self.path(scene, place).relative_to(scene.folder))
         return {"path": path, "recipients": [str(self._identity.to_public())], **opens}
 

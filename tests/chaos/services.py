@@ -44,6 +44,10 @@ class Service:
         self._writes: list[Write] = []
         self._before: dict[tuple[str, str, bytes], list[object]] = {}
 
+    def can_be_opened(self, place: Place) -> bool:
+        """It can, where it shows anything."""
+        return self.shows
+
     def clock(self, time: Callable[[], datetime]) -> None:
         """It has its own."""
 

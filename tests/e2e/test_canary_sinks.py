@@ -62,7 +62,7 @@ _projects = count()
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
-    return Scene(folder=tmp_path, project=f"canary-{next(_projects)}")
+    return Scene(folder=tmp_path, project=f"c{next(_projects)}")
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ class repeating:  # noqa: N801 - called like a function
         said = " ".join((*headers_of(scope).values(), content.decode()))
         body = json.dumps(
             {
-                **{name: said for name in ("message", "Message", "error", "error_description")},
+                **dict.fromkeys(("message", "Message", "error", "error_description"), said),
                 "errors": [said],
                 "__type": "InvalidRequestException",
                 "kind": "Status",
