@@ -188,6 +188,8 @@ async def _whole(receive: Receive) -> list[dict[str, Any]]:
     messages = [dict(await receive())]
     while messages[-1].get("more_body", False):
         messages.append(dict(await receive()))
+    if messages[-1]["type"] == "http.disconnect":  # whoever died while it was sending has sent nothing
+        raise Dropped
     return messages
 
 

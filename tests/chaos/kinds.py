@@ -169,11 +169,14 @@ class Dotenv(OnDisk):
         return next((value for name, _, value in settings if name == f"V{place.number}"), None)
 
     def put(self, scene: Scene, place: Place, value: str) -> None:
-        self.empty(scene, place)
         path = self.path(scene, place)
         path.parent.mkdir(exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"V{place.number}={value}\n")
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        name = f"V{place.number}="
+        if not any(each.startswith(name) for each in lines):
+            lines.append(name)
+        edited = [f"{name}{value}" if each.startswith(name) else each for each in lines]
+        path.write_text("\n".join((*edited, "")), encoding="utf-8")
 
     def empty(self, scene: Scene, place: Place) -> None:
         path = self.path(scene, place)
