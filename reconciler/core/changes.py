@@ -8,7 +8,7 @@ from datetime import datetime
 from reconciler.core import risks
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires, settled
-from reconciler.core.holding import Held, Match
+from reconciler.core.holding import Held, Holding, Match
 from reconciler.core.holding import match as matched
 from reconciler.core.ids import is_generated, key_id, next_id, owned, slug_of
 from reconciler.core.keys import KeyState, Live, LiveKey
@@ -118,8 +118,14 @@ def unseen(key: DesiredKey, match: LiveKey, entry: Update | Deliver | Unchanged,
         seen = held.get(place)
         if sink in delivered or (seen is not None and matched(seen, match) is not Match.UNKNOWN):
             continue
-        why = seen.why if seen is not None else "it cannot be read"
-        yield Unseen(address=key.address, sink=risks.show_sink(place), why=why)
+        yield Unseen(address=key.address, sink=risks.show_sink(place), why=_why_unseen(seen))
+
+
+def _why_unseen(seen: Holding | None) -> str:
+    """Why nobody can tell what a sink holds; empty where it never shows that."""
+    if seen is None:
+        return "it cannot be read"
+    return seen.why or ("no note tells whose value it holds" if seen.secret is not None else "")
 
 
 def _match(sink: SinkSpec, match: LiveKey, held: Held) -> Match | None:

@@ -14,7 +14,7 @@ from reconciler.core.credential_guards import check_credential
 from reconciler.core.desired import Desired
 from reconciler.core.keys import MAX_KEYS
 from reconciler.core.places import EXEC
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Risk, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Reason, Retire, Risk, Update
 from reconciler.core.probation import is_on_probation
 from reconciler.core.refusal import Refusal
 from reconciler.core.risks import is_shortened, show_sink
@@ -160,17 +160,23 @@ def _deletes(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> Iter
 
 
 def _ending(desired: Desired, plan: EnvironmentPlan) -> int:
-    """How many owned keys the plan ends: an expired one has ended already, one on probation was never committed, and
-    `absent` names what is meant.
+    """How many owned keys the plan ends: an expired one has ended already, one on probation never began, an older
+    generation makes room for the newer one of its name, and `absent` names what is meant.
     """
     return sum(
-        (isinstance(change, Retire) or _is_live_delete(change)) and change.key_id not in desired.absent
+        (isinstance(change, Retire) or _ends_a_name(change)) and change.key_id not in desired.absent
         for change in plan.changes
     )
 
 
-def _is_live_delete(change: Change) -> bool:
-    return isinstance(change, Delete) and not change.expired and not is_on_probation(change.before)
+_MAKES_ROOM = frozenset({Reason.SUPERSEDED, Reason.SECRET_LOST, Reason.LEFT_OVER, Reason.UNFINISHED})
+"""Why a key goes whose name lives on in another one."""
+
+
+def _ends_a_name(change: Change) -> bool:
+    if not isinstance(change, Delete) or change.expired:
+        return False
+    return change.reason not in _MAKES_ROOM and not is_on_probation(change.before)
 
 
 def _sensitive(desired: Desired) -> Iterator[Refusal]:

@@ -16,7 +16,7 @@ import json as json_module
 import random
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import httpx
 
 _ATTEMPTS = 4
+_CREDENTIALS = ("Authorization", "PRIVATE-TOKEN", "X-Vault-Token")
 _PASSING = frozenset({429, 502, 503, 504})
 _PATIENCE = 10.0
 _LONGEST_WORDS = 200
@@ -256,7 +257,16 @@ def _words(response: httpx.Response, explain: Explain, secrets: tuple[Secret, ..
         words = " ".join(explain(response.json()).split())
     except ValueError:
         return ""
-    return "" if any(secret.reveal() in words for secret in secrets) else clean(words)[:_LONGEST_WORDS]
+    hidden = (*(secret.reveal() for secret in secrets), *_credentials(response.request))
+    return "" if any(text in words for text in hidden) else clean(words)[:_LONGEST_WORDS]
+
+
+def _credentials(request: httpx.Request) -> Iterator[str]:
+    """What a request was sent with, and a service may repeat."""
+    for header in _CREDENTIALS:
+        credential = request.headers.get(header, "").rpartition(" ")[2]
+        if credential:
+            yield credential
 
 
 def _json(response: httpx.Response, name: str) -> Any:

@@ -100,12 +100,19 @@ def test_where_secrets_are_hidden_a_sink_that_lacks_one_gets_that_of_a_new_key()
     assert (delete.key_id, delete.reason) == (owned_id("ci"), Reason.SECRET_LOST)
 
 
-@pytest.mark.parametrize("held", [None, UNSEEN, Holding(occupied=True), holding(OTHER)])
-def test_where_nothing_is_known_no_key_is_made_and_that_is_said(held: Holding | None) -> None:
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (None, "it cannot be read"),
+        (UNSEEN, ""),
+        (Holding(occupied=True), ""),
+        (holding(OTHER), "no note tells whose value it holds"),
+    ],
+)
+def test_where_nothing_is_known_no_key_is_made_and_that_is_said(held: Holding | None, why: str) -> None:
     made = plan(held)
 
     assert made.changes == ()
-    why = "it cannot be read" if held is None else ""
     assert made.unseen == (Unseen(address="staging/ci", sink="dotenv secrets/staging.env APPWRITE_API_KEY", why=why),)
 
 

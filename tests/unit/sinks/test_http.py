@@ -209,6 +209,19 @@ def test_a_secret_beside_the_body_is_kept_out_of_words_too(service: Service, cal
         service.call("DELETE", "/x", known=OK, sent=TOKEN)
 
 
+@pytest.mark.parametrize(
+    ("header", "before"), [("Authorization", "Bearer "), ("PRIVATE-TOKEN", ""), ("X-Vault-Token", "")]
+)
+def test_a_service_that_repeats_the_credential_repeats_it_to_nobody(
+    service: Service, calls: Calls, header: str, before: str
+) -> None:
+    service.http.headers[header] = f"{before}{TOKEN.reveal()}"
+    calls.faults.append(Fault(method="POST", reply=no(400, f"not with {header}: {before}{TOKEN.reveal()}")))
+
+    with pytest.raises(SinkError, match=r"^the vault answered 400$"):
+        write(service)
+
+
 def test_long_words_are_cut(service: Service, calls: Calls) -> None:
     calls.faults.append(Fault(method="POST", reply=no(400, "x" * 1000)))
 

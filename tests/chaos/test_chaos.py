@@ -1,0 +1,60 @@
+"""The short form of `make chaos`, and that it can fail: a dozen seeds over all servers, and programs that are broken.
+
+What a broken program does wrong is found on seeds that were looked up with
+`python -m tests.chaos --sabotage NAME`; where the draw changes, others have to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chaos.arena import Arena, an_arena
+from tests.chaos.drawing import PROFILES, draw
+from tests.chaos.running import run
+from tests.chaos.sabotage import SABOTAGES
+
+SEEDS = range(12)
+QUICK = ("dotenv", "exec")
+"""Kinds of sinks that need no server, of which none is long to start."""
+FOUND = {
+    "commits before it delivers": (0, "is committed, and"),
+    "makes keys that never die": (2, "never worked, and does not expire"),
+    "writes what is there": (0, "written again without need"),
+    "tells secrets": (0, "a secret is in the output"),
+    "cleans up keys of others": (0, "a key of somebody else was changed"),
+    "forgets a sink": (2, "is committed, and"),
+    "deletes first": (0, "held a key that works, and does not any more"),
+}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def arena() -> Iterator[Arena]:
+    with an_arena(QUICK) as ready:
+        yield ready
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_amid_faults_and_deaths_nothing_is_lost_and_the_next_run_converges(arena: Arena, seed: int) -> None:
+    run(arena, draw(seed, arena.kinds))
+
+
+@pytest.mark.parametrize("way", SABOTAGES)
+def test_a_program_that_is_broken_is_found_out(arena: Arena, way: str) -> None:
+    seed, complaint = FOUND[way]
+
+    with pytest.raises(AssertionError) as found:
+        run(arena, draw(seed, arena.kinds), way)
+
+    assert complaint in str(found.value).splitlines()[0]
+
+
+def test_a_seed_is_the_same_case_each_time_and_the_seeds_are_spread_over_all_servers(arena: Arena) -> None:
+    cases = [draw(seed, arena.kinds) for seed in SEEDS]
+
+    assert cases == [draw(seed, arena.kinds) for seed in SEEDS]
+    assert {case.profile for case in cases} == set(PROFILES)
+    assert len({repr(case.keys) for case in cases}) == len(cases)
