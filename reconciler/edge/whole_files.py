@@ -11,14 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.core.secret import Secret
+
 
 def _as_made(_descriptor: int) -> None:
     """Rights and owner stay as they are."""
 
 
 @contextmanager
-def drafted(draft: Path, content: bytes, *, mode: int, claim: Callable[[int], None] = _as_made) -> Iterator[None]:
+def drafted(draft: Path, content: Secret, *, mode: int, claim: Callable[[int], None] = _as_made) -> Iterator[None]:
     """A new file that holds the content for good, for the block to put into its place; gone where the block fails.
+
+    The text is UTF-8; bytes that are none are lone surrogates in it. It is wrapped, whatever it is, because
+    frames hold it.
 
     `mode` is what the umask takes from, and `claim` is given the descriptor before anything is written. Raises OSError.
     """
@@ -26,7 +31,7 @@ def drafted(draft: Path, content: bytes, *, mode: int, claim: Callable[[int], No
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123
             claim(descriptor)
-            file.write(content)
+            file.write(content.reveal().encode(errors="surrogateescape"))
             file.flush()
             os.fsync(descriptor)
         yield

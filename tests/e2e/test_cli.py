@@ -29,6 +29,7 @@ COMMANDS = (
     "plan",
     "apply",
     "destroy",
+    "reveal",
     "exec",
     "scopes",
     "schema",

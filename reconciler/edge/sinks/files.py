@@ -135,7 +135,7 @@ def _draft(path: Path, content: Secret, name: str = _DRAFTS[0]) -> Iterator[Path
         os.fchmod(descriptor, _MODE)
         _give_to_owner_of(path, descriptor)
 
-    with drafted(draft, content.reveal().encode(errors="surrogateescape"), mode=_MODE, claim=claim):
+    with drafted(draft, content, mode=_MODE, claim=claim):
         yield draft
 
 
