@@ -327,7 +327,7 @@ PLACES: dict[str, tuple[object, str, Callable[..., object]]] = {
     "deleting": (AppwriteKeys, "delete", aboom),
     "writing back": (AppwriteKeys, "touch", aboom),
     "preflight": (DotenvSink, "preflight", boom),
-    "reading a sink": (DotenvSink, "read", boom),
+    "reading a sink": (DotenvSink, "look", boom),
     "writing a sink": (DotenvSink, "write", boom),
     "replacing a file": (files, "replace", boom),
     "flushing a file": (os, "fsync", boom),

@@ -170,7 +170,7 @@ def test_where_creating_is_denied_the_plan_says_so_and_nothing_changes(project: 
     before = project.states()
     project.declare({"first": _key()})
     planned = project.run("plan")
-    if planned.code != 4:
+    if "may not create keys" not in " ".join(planned.out.split()):
         pytest.skip("this credential may create keys on this server")
 
     ended = project.run("apply", "--auto-approve")
