@@ -140,7 +140,8 @@ def _runs(dice: Random, keys: Sequence[Key], kinds: dict[str, Kind], profile: Pr
 def _rules(dice: Random, profile: Profile) -> Iterable[Rule]:
     for _ in range(dice.choice((0, 0, 1, 1, 2, 4))):
         method, path = dice.choice((("POST", _KEYS), ("PUT", _KEY), ("GET", _KEYS), ("GET", _KEY), ("DELETE", _KEY)))
-        yield Rule(fault=_fault(dice, profile), method=method, path=path, nth=dice.choice((None, 1, 1, 2, 3, 5)))
+        always = None if (method, path) != ("GET", _KEYS) else 1  # without a list no run begins
+        yield Rule(fault=_fault(dice, profile), method=method, path=path, nth=dice.choice((always, 1, 1, 2, 3, 5)))
 
 
 def _fault(dice: Random, profile: Profile) -> Fault:
@@ -171,12 +172,13 @@ def _troubles(dice: Random, places: Sequence[Place], kinds: dict[str, Kind]) -> 
 def _kill(dice: Random, keys: Sequence[Key], places: Sequence[Place]) -> Kill | None:
     """A moment in the midst of an apply: roughly as many lines and calls as one has; later ones never come."""
     when: When = dice.choice(WHENS)
+    services = any(place.kind not in LOCAL for place in places)
     match dice.choice(("line", "line", "line", "server", "server", "sinks", "nowhere")):
-        case "line":
-            return Kill(where="line", nth=dice.randint(1, 80 + 50 * len(keys) + 120 * len(places)))
         case "server":
             return Kill(where="server", nth=dice.randint(3, 5 + 3 * len(keys)), when=when)
-        case "sinks" if any(place.kind not in LOCAL for place in places):
+        case "sinks" if services:
             return Kill(where="sinks", nth=dice.randint(1, 4 + 6 * len(places)), when=when)
-        case _:
+        case "nowhere":
             return None
+        case _:
+            return Kill(where="line", nth=dice.randint(1, 30 + 30 * len(keys) + 60 * len(places)))
