@@ -18,6 +18,7 @@ from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import UNSEEN, Held, Holding
 from reconciler.core.places import EXEC
 from reconciler.edge.sinks import installed
+from reconciler.edge.sinks.one_file import check_files
 from reconciler.edge.sinks.surroundings import Surroundings, Tell, tell_nobody
 from reconciler.errors import SinkError, SinkUnavailable
 from reconciler.ports import Mask, SecretSink, unmasked
@@ -54,8 +55,10 @@ class InstalledSinks:
 
     def observe(self, specs: Iterable[SinkSpec]) -> Held:
         """What each sink holds, looked at side by side; one that cannot be read although it should be is left out."""
+        specs = tuple(dict.fromkeys(specs))
+        check_files(specs)
         by_kind: defaultdict[str, list[SinkSpec]] = defaultdict(list)
-        for spec in dict.fromkeys(specs):
+        for spec in specs:
             by_kind[spec.kind].append(spec)
         held: dict[SinkSpec, Holding] = {}
         for kind, alike in by_kind.items():
