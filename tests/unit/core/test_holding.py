@@ -33,6 +33,7 @@ SHOWN = live_key(secret=SECRET)
 HIDDEN = live_key(secret=None)
 NOTE = note_of(SHOWN, SECRET)
 NOTE_OF_OLD = note_of(replace(SHOWN, id=owned_id("ci", 2)), OTHER)
+SECOND = timedelta(seconds=1)
 HOOK = SinkSpec(kind="exec", options=(("command", ("./push",)),))
 
 
@@ -46,11 +47,13 @@ HOOK = SinkSpec(kind="exec", options=(("command", ("./push",)),))
         (holding(SECRET, NOTE), Match.HOLDS, Match.HOLDS),
         (holding(OTHER, NOTE), Match.LACKS, Match.LACKS),
         (holding(OTHER, NOTE_OF_OLD), Match.LACKS, Match.LACKS),
+        (holding(SECRET, NOTE_OF_OLD), Match.HOLDS, Match.UNKNOWN),
+        (replace(holding(SECRET, NOTE_OF_OLD), written=SHOWN.created - SECOND), Match.HOLDS, Match.LACKS),
         (Holding(occupied=True, note=NOTE), Match.HOLDS, Match.HOLDS),
         (Holding(occupied=True, note=NOTE_OF_OLD), Match.LACKS, Match.LACKS),
         (Holding(occupied=True, note=replace(NOTE, fingerprint="0" * 32)), Match.LACKS, Match.HOLDS),
         (Holding(occupied=True), Match.UNKNOWN, Match.UNKNOWN),
-        (Holding(occupied=True, written=SHOWN.created - timedelta(seconds=1)), Match.LACKS, Match.LACKS),
+        (Holding(occupied=True, written=SHOWN.created - SECOND), Match.LACKS, Match.LACKS),
         (Holding(occupied=True, written=SHOWN.created), Match.UNKNOWN, Match.UNKNOWN),
     ],
 )
