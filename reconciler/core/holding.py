@@ -112,6 +112,11 @@ def match(held: Holding, key: LiveKey) -> Match:
     return Match.LACKS if key.secret is not None else Match.UNKNOWN
 
 
+def is_held(held: Holding, key: LiveKey) -> bool:
+    """Whether a sink is known to hold the secret of a live key, though it may have to be written anew."""
+    return _match(held, key) is Match.HOLDS
+
+
 def _match(held: Holding, key: LiveKey) -> Match:
     if held.occupied is None:
         return Match.UNKNOWN
