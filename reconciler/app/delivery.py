@@ -12,7 +12,7 @@ and the report says what dies when.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
@@ -63,7 +63,8 @@ class Commit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The means to make and deliver keys of one project; `now` is the server's time at the plan.
+    """The means to make and deliver keys of one project; `now` is the server's time at the plan, `is_foreign` tells of
+    a key's id whether reconciler made it for another manifest, environment or project.
 
     Methods return the key as it is live at the end, and raise Stopped or ReconcilerError.
     """
@@ -74,6 +75,7 @@ class Delivery:
     clock: Clock
     entropy: Random
     now: datetime
+    is_foreign: Callable[[str], bool]
 
     @property
     def _mint(self) -> Mint:
@@ -149,11 +151,23 @@ class Delivery:
                 sink = self.sinks.open(place)
                 each = Written(spec=place, sink=sink, before=await asyncio.to_thread(_seen, sink))
                 each.there = is_same(each.before, secret, note)
+                if not each.there:
+                    self._require_ours(place, each.before)
                 written.append(each)
                 if not each.there:
                     await asyncio.to_thread(_write, each, secret, note)
             except SinkError as error:
                 raise Stopped(Status.UNDELIVERED, f"{show_sink(place)}: {error.message}", error.hint) from error
+
+    def _require_ours(self, place: SinkSpec, held: Holding) -> None:
+        """Whose value a sink holds that could not be seen at the plan, the guard there could not know."""
+        if held.note is not None and self.is_foreign(held.note.key_id):
+            raise Stopped(
+                Status.UNDELIVERED,
+                f"{show_sink(place)}: it holds the secret of another manifest's or environment's key, "
+                f"{held.note.key_id}",
+                "deliver to another place, or remove that value first if nobody needs it",
+            )
 
     async def _try(self, key: LiveKey) -> None:
         """Use the key once; a server before 2.0 may take a moment to know it."""

@@ -10,7 +10,7 @@ from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires, settled
 from reconciler.core.holding import Held, Holding, Match
 from reconciler.core.holding import match as matched
-from reconciler.core.ids import is_generated, key_id, next_id, owned, slug_of
+from reconciler.core.ids import key_id, next_id, slug_of
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Create, Deliver, Mark, Reason, Unchanged, Unseen, Update
 from reconciler.core.probation import can_be_delivered, is_on_probation
@@ -151,13 +151,7 @@ def _replaced(
         if seen is None or not seen.occupied or (match is not None and matched(seen, match) is Match.HOLDS):
             continue
         whose = seen.note.key_id if seen.note else ""
-        yield risks.of_sink(place, whose, foreign=_is_foreign(desired, whose))
-
-
-def _is_foreign(desired: Desired, key_id: str) -> bool:
-    """Whether an id is one that reconciler made for another manifest, environment or project."""
-    realms = (desired.realm, *((desired.former,) if desired.former else ()))
-    return is_generated(key_id) and not any(owned(realm, key_id) for realm in realms)
+        yield risks.of_sink(place, whose, foreign=desired.is_foreign(whose))
 
 
 def _wanted(key: DesiredKey, match: LiveKey) -> KeyState:

@@ -24,7 +24,7 @@ from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.aws_client import DENIED, FULL, Answer, Client
-from reconciler.edge.sinks.written import at_the_latest
+from reconciler.edge.sinks.written import after_a_write, at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
 _ROUNDS = 5
@@ -111,15 +111,16 @@ class SecretSink:
         if self._value(last) == secret:
             return
         ours = _with(last, self.field, secret)
-        for _ in range(_ROUNDS):
-            known = {last.id, theirs.id}
-            written = self._put(ours)
-            before = self._version(_PREVIOUS)
-            if before is None or before.id in known or not _is_later(before, theirs):
-                return
-            theirs, merged = before, _merged(last, before, ours)
-            last = _Version(id=written, text=ours, created=before.created)
-            ours = _with(_Version(text=merged), self.field, secret)
+        written = self._put(ours)
+        with after_a_write():
+            for _ in range(_ROUNDS):
+                before = self._version(_PREVIOUS)
+                if before is None or before.id in {last.id, theirs.id} or not _is_later(before, theirs):
+                    return
+                theirs, merged = before, _merged(last, before, ours)
+                last = _Version(id=written, text=ours, created=before.created)
+                ours = _with(_Version(text=merged), self.field, secret)
+                written = self._put(ours)
         raise SinkUnavailable(
             f"others keep writing the secret {quoted(self.secret)}", hint="try again when they have done"
         )
@@ -201,10 +202,11 @@ class SecretSink:
     def _keep(self, note: Note | None) -> None:
         """Keep a note beside the secret, where there is room for it and the policy allows it."""
         known = frozenset({_ABSENT, DENIED, FULL, _IN_THE_WAY, _INVALID})
-        if note is None:
-            self._call("untag_resource", known, TagKeys=[self._tag])
-        else:
-            self._call("tag_resource", known, Tags=[{"Key": self._tag, "Value": str(note)}])
+        with after_a_write():
+            if note is None:
+                self._call("untag_resource", known, TagKeys=[self._tag])
+            else:
+                self._call("tag_resource", known, Tags=[{"Key": self._tag, "Value": str(note)}])
 
     @property
     def _tag(self) -> str:

@@ -2,8 +2,7 @@
 
 Every other line is kept byte for byte, line ends and quotes included. Of several lines with the name the last
 one counts, as for every reader of such files. `export` before the name stays. The note is a comment on the line
-before. A value is quoted so that dotenv
-libraries and shells read the same, as far as one form can serve both.
+before. A value is quoted so that dotenv libraries and shells read the same, as far as one form can serve both.
 """
 
 from __future__ import annotations

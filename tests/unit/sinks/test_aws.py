@@ -312,6 +312,30 @@ def test_a_writer_that_comes_in_between_loses_nothing(secrets: Any, name: str, m
     assert json.loads(text(secrets, name)) == {"A": "1", "B": "2", "C": "3", FIELD: SECRET.reveal()}
 
 
+def test_a_field_that_was_written_once_is_no_clear_no_when_it_cannot_be_written_again(
+    secrets: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reconciler.edge.sinks.aws_secrets import SecretSink as Sink
+
+    secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
+    real = Sink._put
+
+    def between(self: Sink, ours: Secret) -> str:
+        """Somebody writes before us, and our right to write ends after the first time."""
+        monkeypatch.setattr(Sink, "_put", refused)
+        secrets.put_secret_value(SecretId=name, SecretString=json.dumps({"A": "1", "B": "2"}))
+        return real(self, ours)
+
+    def refused(*_: Any) -> str:
+        raise SinkError("AWS answered ExpiredTokenException")
+
+    monkeypatch.setattr(Sink, "_put", between)
+    with pytest.raises(SinkUnavailable, match="ExpiredTokenException"):
+        a_sink(secret=name, field=FIELD).write(SECRET, NOTE)
+
+    assert json.loads(text(secrets, name)) == {"A": "1", FIELD: SECRET.reveal()}
+
+
 def test_a_secret_that_somebody_makes_meanwhile_is_kept(
     secrets: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -673,6 +697,20 @@ def test_a_limit_is_a_clear_no(name: str, standing: Between) -> None:
         a_sink(secret=name).write(SECRET, NOTE)
 
     assert not isinstance(caught.value, SinkUnavailable)
+
+
+def test_a_note_that_fails_after_the_value_was_written_is_no_clear_no(
+    secrets: Any, name: str, standing: Between
+) -> None:
+    secrets.create_secret(Name=name, SecretString="old")
+    expired = refusal(400, "ExpiredTokenException", "The security token expired")
+    standing.calls.faults += [Fault(method="POST"), Fault(method="POST", reply=expired)]
+
+    with pytest.raises(SinkUnavailable, match="ExpiredTokenException") as caught:
+        a_sink(secret=name).write(SECRET, NOTE)
+
+    told(caught.value)
+    assert text(secrets, name) == SECRET.reveal()
 
 
 def test_words_that_repeat_the_secret_are_left_out(name: str, standing: Between) -> None:
