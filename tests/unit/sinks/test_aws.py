@@ -335,7 +335,7 @@ def test_an_old_version_that_is_read_late_is_not_taken_for_a_newer_one(
 ) -> None:
     """What Secrets Manager answers may be a moment old: the version before ours is then one before that."""
     secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
-    from reconciler.edge.sinks.aws_secrets import SecretSink as Sink
+    from reconciler.edge.sinks.aws_secrets import SecretsManagerSink as Sink
     from reconciler.edge.sinks.aws_secrets import _Version
 
     real = Sink._version
