@@ -634,6 +634,30 @@ def test_the_secrets_among_the_variables_are_masked(name: str) -> None:
     assert masked == [Secret("key"), Secret("token")]
 
 
+def test_the_variables_that_are_given_come_before_those_of_the_process(
+    aws: Aws, secrets: Any, name: str, variables: Callable[..., None]
+) -> None:
+    variables(**aws.user("nothing", "iam:GetUser"))
+    given = aws.user("given", *READ, *WRITE)
+
+    with enforced():
+        sinks(**given).open(spec(secret=name)).write(SECRET, None)
+
+    assert text(secrets, name) == SECRET.reveal()
+
+
+def test_a_profile_that_is_given_comes_before_what_the_process_has(name: str) -> None:
+    with pytest.raises(SinkUnavailable, match="nobody"):
+        sinks(AWS_PROFILE="nobody").open(spec(secret=name))
+
+
+def test_a_part_of_botocore_that_is_to_log_requests_does_not(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "botocore.endpoint"):
+        a_sink(secret=name).write(SECRET, None)
+
+    assert [record for record in caplog.records if record.name == "botocore.endpoint"] == []
+
+
 def test_no_region_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv("AWS_REGION")
 
