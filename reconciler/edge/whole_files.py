@@ -6,6 +6,7 @@ goes wrong before that takes the draft with it.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,12 +42,17 @@ def drafted(draft: Path, content: Secret, *, mode: int, claim: Callable[[int], N
 
 
 def flush_names(folder: Path) -> None:
-    """So that a new name survives a power cut; a folder that cannot be opened is no reason to fail."""
+    """So that a new name survives a power cut; a folder that cannot be opened, or not be flushed because its file
+    system knows no such thing, is no reason to fail.
+    """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
         return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)

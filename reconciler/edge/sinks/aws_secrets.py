@@ -9,7 +9,7 @@ Manager takes a write with a token that it knows for done, also where somebody h
 
 The note is a tag, `reconciler` or `reconciler/FIELD`: it takes no right but secretsmanager:TagResource, and tags of
 others stay. Without that right there is none. A secret that this sink made says so in its description; only such a one
-is ever deleted, and only while its one version is ours.
+is ever deleted, and only while its one version is ours; without its last field it stays, as an empty object.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecretSink:
+class SecretsManagerSink:
     """One secret or one field of it; the `SecretSink` port. `field` and `kms_key` are empty where there is none."""
 
     aws: Client
@@ -97,7 +97,9 @@ class SecretSink:
             self._keep(note)
 
     def remove(self) -> None:
-        """Take the field away; delete the secret where it held nothing else and this sink made it."""
+        """Take the field away, also the last one of the object: others may be about to add theirs. Without a field
+        delete the secret, where this sink made it and it has had no other value.
+        """
         with self.aws.turn(self.secret):
             if self.field:
                 self._set_field(None)
