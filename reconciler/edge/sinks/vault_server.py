@@ -2,7 +2,8 @@
 
 `BAO_…` goes before `VAULT_…`, as for `bao`. The credential is VAULT_TOKEN, else an AppRole (VAULT_ROLE_ID,
 VAULT_SECRET_ID, VAULT_APPROLE_MOUNT), else what `vault login` left in ~/.vault-token. An AppRole is logged in to when a
-sink first asks, again before its token ends, and its token is revoked with the run.
+sink first asks, and again before its token ends, which stays good for calls in flight and ends by itself. The last
+token is revoked with the run.
 """
 
 from __future__ import annotations
@@ -83,7 +84,6 @@ class Server:
             self._ends = time.monotonic() + lasts / 2
 
     def _login(self, role: AppRole) -> Mapping[str, Any]:
-        self.service.http.headers.pop(_TOKEN, None)
         credential = {"role_id": role.role_id} | ({"secret_id": role.secret_id} if role.secret_id else {})
         try:
             answer = self.service.call(
