@@ -26,6 +26,12 @@ _MOST = 256 * 1024
 _EARLY = timedelta(minutes=1)
 
 
+def bearer(token: str, surroundings: Surroundings) -> Secret:
+    """What stands behind `Authorization` for a token, of which whoever owns a log is told."""
+    surroundings.mask(Secret(token))
+    return Secret(f"Bearer {token}")
+
+
 class ExecCredential:
     """What one command gives: a token, a certificate, or both."""
 
@@ -41,7 +47,7 @@ class ExecCredential:
             raise SinkUnavailable(f"{self._who} wants a terminal", hint="take a user who needs none")
         self._spec, self._folder = spec, folder
         self._cluster = cluster if spec.get("provideClusterInfo") is True else None
-        self._variables = surroundings.command_variables
+        self._surroundings = surroundings
         self._lock = threading.Lock()
         self._renew()
 
@@ -66,7 +72,7 @@ class ExecCredential:
         token, certificate, key = (status.get(name) for name in ("token", "clientCertificateData", "clientKeyData"))
         if not token and not certificate:
             raise SinkUnavailable(f"{self._who} gives no credential", hint="run it by hand")
-        self._header = Secret(f"Bearer {token}") if token else None
+        self._header = bearer(str(token).strip(), self._surroundings) if token else None
         self.certificate = Secret(certificate) if certificate else None
         self.key = Secret(key) if key else None
         ends = status.get("expirationTimestamp")
@@ -99,7 +105,7 @@ class ExecCredential:
         try:
             return subprocess.Popen(  # noqa: S603 - the kubeconfig's own command
                 [program, *arguments],
-                env={**self._variables, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)},
+                env={**self._surroundings.command_variables, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 start_new_session=True,

@@ -120,7 +120,11 @@ class Service:
         return response, response.status_code >= 500
 
     def _unreachable(self, error: Exception) -> SinkUnavailable:
-        words = clean(str(error))[:_LONGEST_WORDS] or type(error).__name__
+        import httpx
+
+        quotes = isinstance(error, httpx.LocalProtocolError)  # what was to be sent, a credential maybe
+        words = "" if quotes else clean(str(error))[:_LONGEST_WORDS]
+        words = words or type(error).__name__
         if _is_untrusted(error):
             return SinkUnavailable(
                 f"what answers cannot prove that it is {self.name}: {words}",
@@ -214,12 +218,17 @@ def _authorities() -> ssl.SSLContext:
 def show(client: httpx.Client, name: str, credential: tuple[str, Secret]) -> None:
     """Send a credential with every call from now on. Raises SinkUnavailable where no header carries it."""
     header, value = credential
-    if not all(" " <= character <= "~" for character in value.reveal()):  # the library would quote it
+    client.headers[header] = sendable(name, value).reveal()
+
+
+def sendable(name: str, credential: Secret) -> Secret:
+    """A credential that a header carries. Raises SinkUnavailable for any other, which the library would quote."""
+    if not all(" " <= character <= "~" for character in credential.reveal()):
         raise SinkUnavailable(
             f"the credential for {name} holds a character that none has: a line break, or one outside ASCII",
             hint="copy it again, alone and on one line",
         )
-    client.headers[header] = value.reveal()
+    return credential
 
 
 def _is_untrusted(error: Exception) -> bool:

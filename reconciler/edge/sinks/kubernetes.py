@@ -24,7 +24,7 @@ from reconciler.core.holding import EMPTY, Holding, Note, holding, parse_note
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.cover import Cover
-from reconciler.edge.sinks.http import Answer, Service
+from reconciler.edge.sinks.http import Answer, Service, sendable
 from reconciler.edge.sinks.kubeconfig import Access, access
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
@@ -32,6 +32,7 @@ from reconciler.errors import SinkError, SinkUnavailable
 if TYPE_CHECKING:
     import httpx
 
+NAME = "Kubernetes"
 PREFIX = "appwrite-reconciler"
 _ANNOTATION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _SECRET = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -54,7 +55,7 @@ class Cluster:
         self._http = httpx.Client(
             base_url=found.server, verify=found.tls, proxy=found.proxy or None, auth=_proof(found)
         )
-        self.service = Service(name="Kubernetes", hint=_ROLE, http=self._http, explain=_message, trust="the kubeconfig")
+        self.service = Service(name=NAME, hint=_ROLE, http=self._http, explain=_message, trust="the kubeconfig")
 
     def __enter__(self) -> Self:
         return self
@@ -213,7 +214,7 @@ def _proof(found: Access) -> httpx.Auth:
         def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
             header = found.header()
             if header is not None:
-                request.headers["Authorization"] = header.reveal()
+                request.headers["Authorization"] = sendable(NAME, header).reveal()
             if found.server_name:
                 request.extensions["sni_hostname"] = found.server_name
             yield request

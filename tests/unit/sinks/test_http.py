@@ -337,3 +337,10 @@ def test_a_credential_that_no_header_carries_is_refused_without_showing_it() -> 
         open_client("https://localhost", "the vault", {}, ("X-Token", Secret("token\n")))
 
     assert "token" not in str(caught.value)
+
+
+def test_a_header_that_cannot_be_sent_is_not_shown(service: Service) -> None:
+    service.http.headers["X-Token"] = f"{TOKEN.reveal()}\n"
+
+    with pytest.raises(SinkUnavailable, match=r"^the vault cannot be reached: LocalProtocolError$"):
+        write(service)

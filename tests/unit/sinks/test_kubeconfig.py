@@ -15,6 +15,7 @@ import pytest
 
 from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY
+from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks, http, kubeconfig
 from reconciler.errors import SinkError, SinkUnavailable
 from tests.support.cluster import CERTIFICATE, Cluster, User, a_cluster
@@ -299,3 +300,38 @@ def test_without_a_kubeconfig_a_pod_is_its_own_account(
         (tmp_path / "account" / name).write_text(text, encoding="ascii")
     look(variables)
     assert refused(variables, context="production").message == "there is no kubeconfig"
+
+
+@pytest.mark.parametrize("token", ["right\n", " right", "right\r\n"])
+def test_white_space_around_a_token_is_none_of_it(tmp_path: Path, cluster: Cluster, token: str) -> None:
+    look(write(tmp_path, config_of(cluster.address, token=token)))
+    script(tmp_path, f"cat <<'END'\n{credential(token=token)}\nEND")
+    look(write(tmp_path, plugin(cluster.address)))
+
+
+@pytest.mark.parametrize("token", ["right\nright", "righté", "right\x00"])
+def test_a_token_that_no_header_carries_is_refused_and_not_shown(tmp_path: Path, cluster: Cluster, token: str) -> None:
+    for text in (config_of(cluster.address, token=token), config_of(cluster.address, tokenFile="token")):
+        (tmp_path / "token").write_text(token, encoding="utf-8")
+        error = refused(write(tmp_path, text))
+        assert error.message.startswith("the credential for Kubernetes holds a character that none has")
+
+
+def test_a_file_with_a_token_that_is_no_text_is_named(tmp_path: Path, cluster: Cluster) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    assert "token is no text" in refused(write(tmp_path, config_of(cluster.address, tokenFile="token"))).message
+
+
+def test_what_proves_who_asks_is_masked(tmp_path: Path, cluster: Cluster) -> None:
+    (tmp_path / "token").write_text("right\n", encoding="ascii")
+    script(tmp_path, f"echo '{credential(token='right')}'")
+    for text in (
+        config_of(cluster.address, token="right"),
+        config_of(cluster.address, tokenFile="token"),
+        config_of(cluster.address, username="ci", password="right"),
+        plugin(cluster.address),
+    ):
+        masked: list[Secret] = []
+        with InstalledSinks({"PATH": os.environ["PATH"], **write(tmp_path, text)}, masked.extend) as sinks:
+            sinks.open(SinkSpec(kind="kubernetes", options=(("key", "K"), ("secret", "s")))).look()
+        assert Secret("right") in masked
