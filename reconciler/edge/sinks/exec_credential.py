@@ -45,6 +45,8 @@ class ExecCredential:
             raise SinkUnavailable(f"{self._who} speaks another version", hint=f"apiVersion: {_VERSIONS[0]}")
         if spec.get("interactiveMode") == "Always":
             raise SinkUnavailable(f"{self._who} wants a terminal", hint="take a user who needs none")
+        if not _has_lists(spec):
+            raise SinkUnavailable(f"{self._who}: args or env is wrong", hint="each env has a name and a value")
         self._spec, self._folder = spec, folder
         self._cluster = cluster if spec.get("provideClusterInfo") is True else None
         self._surroundings = surroundings
@@ -115,3 +117,14 @@ class ExecCredential:
                 f"{self._who} cannot be run: {quoted(command)}: {error.strerror}",
                 hint=str(self._spec.get("installHint") or "install it, or take another user"),
             ) from None
+
+
+def _has_lists(spec: Mapping[str, Any]) -> bool:
+    """Whether the arguments are a list, and the variables one of names with values."""
+    arguments, variables = spec.get("args") or [], spec.get("env") or []
+    return (
+        isinstance(arguments, list)
+        and isinstance(variables, list)
+        and all(isinstance(each, dict) for each in variables)
+        and all(isinstance(each.get(part), str) for each in variables for part in ("name", "value"))
+    )

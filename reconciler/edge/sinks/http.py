@@ -197,7 +197,7 @@ def open_client(
     try:
         verify = ssl.create_default_context(cafile=authority) if authority else _authorities()
         client = httpx.Client(base_url=address, headers=dict(headers), follow_redirects=moves, verify=verify)
-    except (httpx.InvalidURL, OSError, ValueError) as error:
+    except (httpx.InvalidURL, OSError, ValueError, ImportError) as error:  # a proxy may need a library
         raise SinkUnavailable(
             f"no connection to {name} can be prepared: {type(error).__name__}",
             hint=f"see its address, {authority or 'SSL_CERT_FILE'} and the proxy in HTTPS_PROXY",

@@ -134,7 +134,7 @@ class _Merged:
             namespace=chosen.text("namespace") or "default",
             tls=tls,
             server_name=cluster.text("tls-server-name"),
-            proxy=cluster.text("proxy-url"),
+            proxy=_proxy(cluster),
             header=_proven(user, cluster, tls, surroundings) if user else lambda: None,
         )
 
@@ -150,6 +150,16 @@ class _Merged:
 
     def _names(self, kind: str) -> Iterator[object]:
         return (each.get("name") for _, file in self._files for each in file.get(f"{kind}s") or ())
+
+
+def _proxy(cluster: _Entry) -> str:
+    proxy = cluster.text("proxy-url")
+    if proxy and not proxy.startswith(("http://", "https://")):
+        raise SinkUnavailable(
+            f"the kubeconfig's {cluster.what} has a proxy-url that begins with neither http:// nor https://",
+            hint="other proxies are not gone through",
+        )
+    return proxy
 
 
 def _loaded(path: Path) -> Mapping[str, Any]:

@@ -52,9 +52,15 @@ class Cluster:
         import httpx
 
         self.namespace = found.namespace
-        self._http = httpx.Client(
-            base_url=found.server, verify=found.tls, proxy=found.proxy or None, auth=_proof(found)
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=found.server, verify=found.tls, proxy=found.proxy or None, auth=_proof(found)
+            )
+        except (httpx.InvalidURL, ValueError, ImportError) as error:  # a proxy may need a library
+            raise SinkUnavailable(
+                f"no connection to {NAME} can be prepared: {type(error).__name__}",
+                hint="see the kubeconfig's server and proxy-url, and HTTPS_PROXY",
+            ) from None
         self.service = Service(name=NAME, hint=_ROLE, http=self._http, explain=_message, trust="the kubeconfig")
 
     def __enter__(self) -> Self:

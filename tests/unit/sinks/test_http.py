@@ -332,6 +332,14 @@ def test_an_authority_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "ca.pem") in caught.value.hint
 
 
+def test_a_proxy_that_needs_a_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(SinkUnavailable, match=r"can be prepared: ImportError$") as caught:
+        a_client("https://vault.example")
+
+    assert "HTTPS_PROXY" in caught.value.hint
+
+
 def test_a_credential_that_no_header_carries_is_refused_without_showing_it() -> None:
     with pytest.raises(SinkUnavailable, match="holds a character that none has") as caught:
         open_client("https://localhost", "the vault", {}, ("X-Token", Secret("token\n")))

@@ -215,6 +215,9 @@ def test_a_command_that_gives_no_credential_is_told(tmp_path: Path, cluster: Clu
         ({"command": None}, "is not named"),
         ({"apiVersion": "client.authentication.k8s.io/v1alpha1"}, "speaks another version"),
         ({"interactiveMode": "Always"}, "wants a terminal"),
+        ({"env": [{"name": "A"}]}, "args or env is wrong"),
+        ({"env": {"A": "right"}}, "args or env is wrong"),
+        ({"args": 1}, "args or env is wrong"),
     ],
 )
 def test_a_command_that_cannot_be_run_is_told(
@@ -247,6 +250,18 @@ def test_a_credential_goes_over_tls_only(tmp_path: Path) -> None:
 def test_a_proxy_is_gone_through(tmp_path: Path, cluster: Cluster) -> None:
     variables = write(tmp_path, edited(cluster.address, "cluster", **{"proxy-url": "http://127.0.0.1:1"}))
     assert "cannot be reached" in refused(variables).message
+
+
+@pytest.mark.parametrize(
+    ("proxy", "told"),
+    [
+        ("socks5://127.0.0.1:1", "neither http:// nor https://"),
+        ("ftp://user:right@127.0.0.1:1", "neither http:// nor https://"),
+        ("http://127.0.0.1:right", "can be prepared: InvalidURL"),
+    ],
+)
+def test_a_proxy_that_cannot_be_gone_through_is_told(tmp_path: Path, cluster: Cluster, proxy: str, told: str) -> None:
+    assert told in refused(write(tmp_path, edited(cluster.address, "cluster", **{"proxy-url": proxy}))).message
 
 
 @pytest.mark.parametrize(
