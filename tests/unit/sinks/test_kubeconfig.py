@@ -350,3 +350,12 @@ def test_what_proves_who_asks_is_masked(tmp_path: Path, cluster: Cluster) -> Non
         with InstalledSinks({"PATH": os.environ["PATH"], **write(tmp_path, text)}, masked.extend) as sinks:
             sinks.open(SinkSpec(kind="kubernetes", options=(("key", "K"), ("secret", "s")))).look()
         assert Secret("right") in masked
+
+
+def test_a_command_that_fails_is_asked_once_for_all_sinks(tmp_path: Path, cluster: Cluster) -> None:
+    script(tmp_path, f"echo . >>{tmp_path}/asked; exit 1")
+    specs = [SinkSpec(kind="kubernetes", options=(("key", f"K{number}"), ("secret", "s"))) for number in range(20)]
+    with InstalledSinks({"PATH": os.environ["PATH"], **write(tmp_path, plugin(cluster.address))}) as sinks:
+        held = sinks.observe(specs).values()
+    assert ["gives no credential: exit code 1" in each.why for each in held] == [True] * 20
+    assert (tmp_path / "asked").read_text("ascii").split() == ["."]
