@@ -4,7 +4,7 @@ What passes is waited out: no connection, 429, 502, 503, 504 and a 403 that is a
 times, with full jitter, as Retry-After says where it does, and not at all where it asks for longer than `patience`.
 What does not is translated: an answer says no (SinkError), or nobody knows (SinkUnavailable). A no to the second
 sending of a call whose first one may have arrived says nothing of the first. Redirects are not followed unless a sink
-asks for it, and no server that cannot prove itself is talked to.
+asks for it, and no server that cannot prove itself is talked to; over plain HTTP only this machine is.
 
 A secret stands in a body as `Secret`, and becomes text where it is sent. Of an answer only the service's own error text
 enters a message, cut short and without what was sent.
@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from reconciler.core.quoting import clean
@@ -202,9 +203,27 @@ def open_client(
             f"no connection to {name} can be prepared: {type(error).__name__}",
             hint=f"see its address, {authority or 'SSL_CERT_FILE'} and the proxy in HTTPS_PROXY",
         ) from error
+    require_private(client, name)
     if credential is not None:
         show(client, name, credential)
     return client
+
+
+def require_private(client: httpx.Client, name: str) -> None:
+    """Raise SinkUnavailable where secrets would go to another machine as anybody on the way can read them."""
+    if client.base_url.scheme == "http" and not _is_loopback(client.base_url.host):
+        client.close()
+        raise SinkUnavailable(
+            f"{name} has an address that begins with http://, and secrets go over TLS only",
+            hint="write https://; http:// is for this machine alone: localhost, 127.0.0.1 or [::1]",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 @cache

@@ -24,7 +24,7 @@ from reconciler.core.holding import EMPTY, Holding, Note, holding, parse_note
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.cover import Cover
-from reconciler.edge.sinks.http import Answer, Service, sendable
+from reconciler.edge.sinks.http import Answer, Service, require_private, sendable
 from reconciler.edge.sinks.kubeconfig import Access, access
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
@@ -61,6 +61,7 @@ class Cluster:
                 f"no connection to {NAME} can be prepared: {type(error).__name__}",
                 hint="see the kubeconfig's server and proxy-url, and HTTPS_PROXY",
             ) from None
+        require_private(self._http, NAME)
         self.service = Service(name=NAME, hint=_ROLE, http=self._http, explain=_message, trust="the kubeconfig")
 
     def __enter__(self) -> Self:

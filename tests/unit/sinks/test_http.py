@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from reconciler.core.desired import SinkSpec
 from reconciler.core.secret import Secret
+from reconciler.edge.sinks import InstalledSinks
 from reconciler.edge.sinks.http import Answer, Service, open_client
 from reconciler.errors import SinkError, SinkUnavailable
 from tests.repository import ROOT
@@ -352,3 +354,51 @@ def test_a_header_that_cannot_be_sent_is_not_shown(service: Service) -> None:
 
     with pytest.raises(SinkUnavailable, match=r"^the vault cannot be reached: LocalProtocolError$"):
         write(service)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "vault.localhost", "127.0.0.1", "127.8.8.8:8200", "[::1]:8200", "LOCALHOST"]
+)
+def test_this_machine_is_talked_to_without_tls(host: str) -> None:
+    a_client(f"http://{host}/").close()
+
+
+@pytest.mark.parametrize(
+    "host", ["vault.example", "10.0.0.1:8200", "localhost.example", "[2001:db8::1]", "127.0.0.1.example"]
+)
+def test_no_other_machine_is(host: str) -> None:
+    with pytest.raises(SinkUnavailable, match=r"^the vault has an address that begins with http://") as caught:
+        a_client(f"http://{host}/")
+
+    assert caught.value.hint.startswith("write https://")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "variables"),
+    [
+        ("vault", {"secret": "s", "field": "F"}, {"VAULT_ADDR": "http://vault.example", "VAULT_TOKEN": "t"}),
+        (
+            "github_actions",
+            {"repository": "a/b", "secret": "S"},
+            {"GITHUB_API_URL": "http://git.example", "GH_TOKEN": "t"},
+        ),
+        (
+            "gitlab_ci",
+            {"gitlab_project": "a/b", "variable": "V"},
+            {"CI_SERVER_URL": "http://git.example", "GITLAB_TOKEN": "t"},
+        ),
+        ("kubernetes", {"secret": "s", "key": "K"}, {"KUBECONFIG": "kubeconfig"}),
+    ],
+)
+def test_no_sink_sends_a_secret_in_the_open(
+    kind: str, options: dict[str, str], variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("kubeconfig").write_text(
+        "{current-context: c, contexts: [{name: c, context: {cluster: k}}],"
+        " clusters: [{name: k, cluster: {server: 'http://k8s.example'}}]}"
+    )
+    with InstalledSinks(variables) as sinks:
+        (held,) = sinks.observe([SinkSpec(kind=kind, options=tuple(sorted(options.items())))]).values()
+
+    assert "begins with http://, and secrets go over TLS only" in held.why
