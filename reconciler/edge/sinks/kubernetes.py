@@ -24,7 +24,7 @@ from reconciler.core.holding import EMPTY, Holding, Note, holding, parse_note
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.cover import Cover
-from reconciler.edge.sinks.http import Answer, Service
+from reconciler.edge.sinks.http import Answer, Service, require_private, sendable
 from reconciler.edge.sinks.kubeconfig import Access, access
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
@@ -32,6 +32,7 @@ from reconciler.errors import SinkError, SinkUnavailable
 if TYPE_CHECKING:
     import httpx
 
+NAME = "Kubernetes"
 PREFIX = "appwrite-reconciler"
 _ANNOTATION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _SECRET = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -51,10 +52,17 @@ class Cluster:
         import httpx
 
         self.namespace = found.namespace
-        self._http = httpx.Client(
-            base_url=found.server, verify=found.tls, proxy=found.proxy or None, auth=_proof(found)
-        )
-        self.service = Service(name="Kubernetes", hint=_ROLE, http=self._http, explain=_message, trust="the kubeconfig")
+        try:
+            self._http = httpx.Client(
+                base_url=found.server, verify=found.tls, proxy=found.proxy or None, auth=_proof(found)
+            )
+        except (httpx.InvalidURL, ValueError, ImportError) as error:  # a proxy may need a library
+            raise SinkUnavailable(
+                f"no connection to {NAME} can be prepared: {type(error).__name__}",
+                hint="see the kubeconfig's server and proxy-url, and HTTPS_PROXY",
+            ) from None
+        require_private(self._http, NAME)
+        self.service = Service(name=NAME, hint=_ROLE, http=self._http, explain=_message, trust="the kubeconfig")
 
     def __enter__(self) -> Self:
         return self
@@ -213,7 +221,7 @@ def _proof(found: Access) -> httpx.Auth:
         def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
             header = found.header()
             if header is not None:
-                request.headers["Authorization"] = header.reveal()
+                request.headers["Authorization"] = sendable(NAME, header).reveal()
             if found.server_name:
                 request.extensions["sni_hostname"] = found.server_name
             yield request

@@ -261,4 +261,6 @@ def test_no_error_holds_the_secret(sink: FileSink, path: Path) -> None:
 
 def test_an_entry_of_a_manifest_opens_it(path: Path) -> None:
     with InstalledSinks() as sinks:
-        assert sinks.open(SinkSpec(kind="file", options=(("path", str(path)),))) == FileSink(path=path)
+        sinks.open(SinkSpec(kind="file", options=(("path", str(path)),))).write(SECRET, None)
+
+    assert path.read_text("utf-8") == SECRET.reveal()
