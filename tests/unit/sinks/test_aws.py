@@ -315,7 +315,7 @@ def test_a_writer_that_comes_in_between_loses_nothing(secrets: Any, name: str, m
 def test_a_field_that_was_written_once_is_no_clear_no_when_it_cannot_be_written_again(
     secrets: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reconciler.edge.sinks.aws_secrets import SecretSink as Sink
+    from reconciler.edge.sinks.aws_secrets import SecretsManagerSink as Sink
 
     secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
     real = Sink._put
