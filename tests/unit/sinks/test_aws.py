@@ -436,7 +436,7 @@ def test_a_parameter_keeps_its_words_and_its_kms_key(parameters: Any, name: str)
 def puts_of(sink: Any) -> Iterator[list[Mapping[str, Any]]]:
     """The arguments of each put_parameter that the sink's client sends meanwhile."""
     sent: list[Mapping[str, Any]] = []
-    events = sink.aws._client.meta.events
+    events = sink.sink.aws._client.meta.events
 
     def note(params: Mapping[str, Any], **_: Any) -> None:
         sent.append(dict(params))
