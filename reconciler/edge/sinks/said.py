@@ -1,4 +1,6 @@
-"""What a command says, on its way to whoever watches: line by line, bounded, and with the secret covered as far as `cover` knows it."""
+"""What a command says, on its way to whoever watches: line by line, bounded, and with the secret covered as far as
+`cover` knows it.
+"""
 
 from __future__ import annotations
 
