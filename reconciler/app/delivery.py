@@ -38,13 +38,14 @@ _OTHER_FIELDS = "another run made this key with other fields"
 
 @dataclass(slots=True, kw_only=True)
 class Written:
-    """A sink that this run has to write, and what it held before. `there` says that the secret was in it already,
-    `refused` that the sink gave a clear no, `done` that it holds the secret now.
+    """A sink that this run has to write, what it held before, and what was seen `after` the write. `there` says that
+    the secret was in it already, `refused` that the sink gave a clear no, `done` that it holds the secret now.
     """
 
     spec: SinkSpec
     sink: SecretSink
     before: Holding
+    after: Holding = UNSEEN
     there: bool = False
     refused: bool = False
     done: bool = False
@@ -232,7 +233,7 @@ def _write(each: Written, secret: Secret, note: Note) -> None:
         each.refused = not isinstance(error, SinkUnavailable)
         raise
     each.done = True
-    after = _seen(each.sink)
+    each.after = after = _seen(each.sink)
     if after.occupied is False or (after.secret is not None and after.secret != secret):
         raise SinkError("it does not hold what was just written", hint="see who else writes there")
 
@@ -240,8 +241,7 @@ def _write(each: Written, secret: Secret, note: Note) -> None:
 def _restore(each: Written, secret: Secret | None) -> None:
     """Put back what was there, unless somebody else wrote there since."""
     now, before = _seen(each.sink), each.before
-    is_another = now.occupied is False or (now.secret is not None and now.secret != secret)
-    if each.there or is_another or (each.refused and now.secret is None):
+    if each.there or _is_anothers(now, each, secret) or (each.refused and now.secret is None):
         return
     if before.occupied is False:
         each.sink.remove()
@@ -251,6 +251,19 @@ def _restore(each: Written, secret: Secret | None) -> None:
         each.sink.write(before.secret, before.note)
     else:
         raise SinkError("what it held before cannot be put back, for it shows its value to nobody")
+
+
+def _is_anothers(now: Holding, each: Written, secret: Secret | None) -> bool:
+    """Whether somebody else emptied or wrote a sink since: as its value shows, else the time of the last write, unless
+    that was not up to date when it was read after ours.
+    """
+    if now.occupied is False:
+        return True
+    if now.secret is not None:
+        return now.secret != secret
+    after = each.after.written
+    told = after is not None and now.written is not None and now.note is None
+    return told and after not in {each.before.written, now.written}
 
 
 def _fate(key: LiveKey) -> str:
