@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.chaos.forking import HUNG
 from tests.chaos.front import Front
 from tests.chaos.kinds import Kind
 from tests.chaos.sorts import SORTS
 from tests.repository import ROOT
 from tests.support.processes import clean_environment
+
+HUNG = "Timeout ("
+"""How the stacks begin that a fork writes which hangs. (Not from `forking`, whose import makes all waiting short.)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,6 @@ from typing import Any
 from tests.chaos.disk import Disk
 from tests.chaos.speed import SPEED
 
-HUNG = "Timeout ("
 _PATIENCE = 60.0
 _sleep = time.sleep
 
