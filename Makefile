@@ -4,6 +4,8 @@
 PYTHON ?= python3
 JOBS ?= 2
 ARGS ?=
+SEEDS ?= 500
+SEED_START ?= 0
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +25,7 @@ unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo tutorial test lint types layers docs pages unit test-live format bench lock clean
+.PHONY: help install demo tutorial test lint types layers docs pages unit test-live chaos format bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +62,9 @@ test-live: $(DEV) ## The main job on your own server: APPWRITE_ENDPOINT, APPWRIT
 	os.environ.get("APPWRITE_PROJECT_ID")))' || { echo >&2 "APPWRITE_ENDPOINT and APPWRITE_PROJECT_ID must name a \
 	project of yours, and APPWRITE_API_KEY or APPWRITE_ORGANIZATION_API_KEY what may manage its keys. See CONTRIBUTING.md."; exit 1; }
 	exec $(BIN)/python -m pytest tests/live $(ARGS)
+
+chaos: $(DEV) ## Kill applies amid faults, and look whether the next one mends all: SEEDS= of them, from SEED_START= on
+	exec $(BIN)/python -W ignore -m tests.chaos --seeds $(SEEDS) --start $(SEED_START) --jobs $(JOBS) $(ARGS)
 
 pages: $(DEV) ## Write the pages of docs/reference that are generated anew
 	$(BIN)/python -m docs.generate

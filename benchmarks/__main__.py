@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import creating, parts, planning, starting
+from benchmarks import creating, delivering, parts, planning, starting
 from benchmarks.figures import Figure
 
 Group = Callable[[Path], Iterator[Figure]]
@@ -17,12 +17,14 @@ _FULL: dict[str, Group] = {
     "start": lambda _: starting.figures(),
     "plan": planning.figures,
     "create": creating.figures,
+    "deliver": delivering.figures,
     "parts": parts.figures,
 }
 _QUICK: dict[str, Group] = {
     "start": lambda _: starting.figures(pairs=1),
     "plan": lambda folder: planning.figures(folder, keys=10, times=1),
     "create": lambda folder: creating.figures(folder, creating.QUICK),
+    "deliver": lambda folder: delivering.figures(folder, keys=4),
     "parts": parts.figures,
 }
 

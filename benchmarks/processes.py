@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +26,10 @@ class Cost:
     megabytes: float
 
 
-def cost(command: Sequence[str | Path]) -> Cost:
+def cost(command: Sequence[str | Path], variables: Mapping[str, str] | None = None) -> Cost:
     """Run a command whose output is thrown away; raises CalledProcessError unless it exits with 0."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, cwd=REPOSITORY) as process:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, cwd=REPOSITORY, env=variables) as process:
         started = time.perf_counter()
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started

@@ -94,7 +94,10 @@ class SecretSink(Protocol):
         ...
 
     def write(self, secret: Secret, note: Note | None) -> None:
-        """Make this the value held, all or nothing; the note after it where the two cannot be one write."""
+        """Make this the value held, all or nothing; the note after it where the two cannot be one write.
+
+        A SinkError is a clear no: nothing was written. What fails later, or without an answer, is SinkUnavailable.
+        """
         ...
 
     def remove(self) -> None:

@@ -17,8 +17,11 @@ _INTRODUCTION = """\
 Results go to stdout, everything else to stderr. `reconciler COMMAND --help` prints what stands here."""
 _ALSO = (
     ("125, 126, 127", "exec only: a failure of reconciler itself, a command that cannot be run, or that is not there"),
-    ("130", "Ctrl-C: what was in flight is finished, the rest is not attempted"),
-    ("143", "SIGTERM: the same"),
+    (
+        "130",
+        "ended by Ctrl-C; an apply that could finish what was in flight, and report, exits 3 or 0",
+    ),
+    ("143", "the same by SIGTERM"),
 )
 _CODE = re.compile(r"^ +(\d) +(.+)$", re.MULTILINE)
 

@@ -167,6 +167,7 @@ class Reconciler:
                         clock=self.clock,
                         entropy=self.entropy,
                         now=each.live.now,
+                        is_foreign=each.desired.is_foreign,
                     ),
                     parallelism=self.parallelism,
                     stop=self.stop,

@@ -5,7 +5,7 @@ from reconciler.core.holding import EMPTY, UNSEEN, Holding, Note, holding, parse
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
-from reconciler.ports import SecretSink
+from reconciler.ports import SecretSink, Undoing
 
 __all__ = [
     "EMPTY",
@@ -18,6 +18,7 @@ __all__ = [
     "SinkSpec",
     "SinkUnavailable",
     "Surroundings",
+    "Undoing",
     "holding",
     "parse_note",
 ]

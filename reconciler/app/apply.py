@@ -130,6 +130,7 @@ class EnvironmentApply:
             return Result(
                 change=change, status=Status.NOT_ATTEMPTED, message="this credential may not create keys here"
             )
+        over = self._needs_no_escrow(change)
         try:
             await self._perform(change)
             self._wrote = True
@@ -141,7 +142,8 @@ class EnvironmentApply:
             self._count_failure(error)
             return Result(change=change, status=Status.FAILED, message=error.message, hint=error.hint)
         self._failures_in_a_row = 0
-        await self._discard(change)
+        if over:
+            await self._discard(change)
         undelivered = isinstance(change, Create) and not change.sinks
         return Result(
             change=change,
@@ -163,9 +165,16 @@ class EnvironmentApply:
                 result, message=f"{stopped.message}; its secret could not be put into escrow: {error.message}"
             )
 
+    def _needs_no_escrow(self, change: Change) -> bool:
+        """Whether a key's secret has arrived, or opens nothing any more, once the change is made. One that the server
+        hides is not delivered by committing its key.
+        """
+        if isinstance(change, Deliver):
+            return bool(change.sinks) and self._live[change.key_id].secret is not None
+        return isinstance(change, Create | Delete)
+
     async def _discard(self, change: Change) -> None:
-        """A secret that has arrived, or that opens nothing any more, needs no escrow."""
-        if self.escrow is None or not isinstance(change, Create | Deliver | Delete):
+        if self.escrow is None:
             return
         try:
             await asyncio.to_thread(self.escrow.discard, change.key_id)

@@ -12,7 +12,7 @@ and the report says what dies when.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
@@ -38,13 +38,14 @@ _OTHER_FIELDS = "another run made this key with other fields"
 
 @dataclass(slots=True, kw_only=True)
 class Written:
-    """A sink that this run has to write, and what it held before. `there` says that the secret was in it already,
-    `refused` that the sink gave a clear no, `done` that it holds the secret now.
+    """A sink that this run has to write, what it held before, and what was seen `after` the write. `there` says that
+    the secret was in it already, `refused` that the sink gave a clear no, `done` that it holds the secret now.
     """
 
     spec: SinkSpec
     sink: SecretSink
     before: Holding
+    after: Holding = UNSEEN
     there: bool = False
     refused: bool = False
     done: bool = False
@@ -63,7 +64,8 @@ class Commit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The means to make and deliver keys of one project; `now` is the server's time at the plan.
+    """The means to make and deliver keys of one project; `now` is the server's time at the plan, `is_foreign` tells of
+    a key's id whether reconciler made it for another manifest, environment or project.
 
     Methods return the key as it is live at the end, and raise Stopped or ReconcilerError.
     """
@@ -74,6 +76,7 @@ class Delivery:
     clock: Clock
     entropy: Random
     now: datetime
+    is_foreign: Callable[[str], bool]
 
     @property
     def _mint(self) -> Mint:
@@ -149,11 +152,23 @@ class Delivery:
                 sink = self.sinks.open(place)
                 each = Written(spec=place, sink=sink, before=await asyncio.to_thread(_seen, sink))
                 each.there = is_same(each.before, secret, note)
+                if not each.there:
+                    self._require_ours(place, each.before)
                 written.append(each)
                 if not each.there:
                     await asyncio.to_thread(_write, each, secret, note)
             except SinkError as error:
                 raise Stopped(Status.UNDELIVERED, f"{show_sink(place)}: {error.message}", error.hint) from error
+
+    def _require_ours(self, place: SinkSpec, held: Holding) -> None:
+        """Whose value a sink holds that could not be seen at the plan, the guard there could not know."""
+        if held.note is not None and self.is_foreign(held.note.key_id):
+            raise Stopped(
+                Status.UNDELIVERED,
+                f"{show_sink(place)}: it holds the secret of another manifest's or environment's key, "
+                f"{held.note.key_id}",
+                "deliver to another place, or remove that value first if nobody needs it",
+            )
 
     async def _try(self, key: LiveKey) -> None:
         """Use the key once; a server before 2.0 may take a moment to know it."""
@@ -218,7 +233,7 @@ def _write(each: Written, secret: Secret, note: Note) -> None:
         each.refused = not isinstance(error, SinkUnavailable)
         raise
     each.done = True
-    after = _seen(each.sink)
+    each.after = after = _seen(each.sink)
     if after.occupied is False or (after.secret is not None and after.secret != secret):
         raise SinkError("it does not hold what was just written", hint="see who else writes there")
 
@@ -226,8 +241,7 @@ def _write(each: Written, secret: Secret, note: Note) -> None:
 def _restore(each: Written, secret: Secret | None) -> None:
     """Put back what was there, unless somebody else wrote there since."""
     now, before = _seen(each.sink), each.before
-    is_another = now.occupied is False or (now.secret is not None and now.secret != secret)
-    if each.there or is_another or (each.refused and now.secret is None):
+    if each.there or _is_anothers(now, each, secret) or (each.refused and now.secret is None):
         return
     if before.occupied is False:
         each.sink.remove()
@@ -237,6 +251,19 @@ def _restore(each: Written, secret: Secret | None) -> None:
         each.sink.write(before.secret, before.note)
     else:
         raise SinkError("what it held before cannot be put back, for it shows its value to nobody")
+
+
+def _is_anothers(now: Holding, each: Written, secret: Secret | None) -> bool:
+    """Whether somebody else emptied or wrote a sink since: as its value shows, else the time of the last write, unless
+    that was not up to date when it was read after ours.
+    """
+    if now.occupied is False:
+        return True
+    if now.secret is not None:
+        return now.secret != secret
+    after = each.after.written
+    told = after is not None and now.written is not None and now.note is None
+    return told and after not in {each.before.written, now.written}
 
 
 def _fate(key: LiveKey) -> str:

@@ -13,7 +13,7 @@ from reconciler.app.planning import Site, look
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired
 from reconciler.core.globs import Selection
-from reconciler.core.holding import Match, match
+from reconciler.core.holding import is_held
 from reconciler.core.keys import Live, LiveKey
 from reconciler.core.plan import Create, Delete, is_declared
 from reconciler.core.planner import addresses, plan_environment
@@ -95,7 +95,7 @@ def _from_sink(desired: Desired, key: LiveKey, sinks: Sinks, address: str) -> tu
     for spec in (sink for each in desired.keys if each.address == address for sink in each.sinks):
         place = at(spec, key.id)
         held = sinks.observe([place]).get(place)
-        if held is not None and held.secret is not None and match(held, key) is Match.HOLDS:
+        if held is not None and held.secret is not None and is_held(held, key):
             return held.secret, show_sink(place)
     raise UsageError(
         f"this server shows the secret of {quoted(address)} to nobody, and none of its sinks is known to hold it",

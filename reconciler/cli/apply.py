@@ -247,7 +247,7 @@ class _Run:
         """The plan once more after the user took time to read it; what is done is what was shown."""
         planned = await self._plan(reconciler)
         if not shown.plan.agrees_with(planned.plan):
-            raise GuardError("the live keys changed while you read the plan; nothing was done", hint="run it again")
+            raise GuardError("keys or sinks changed while you read the plan; nothing was done", hint="run it again")
         return planned
 
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from reconciler.core import risks
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires
-from reconciler.core.holding import Held, Match
-from reconciler.core.holding import match as matched
-from reconciler.core.ids import is_generated, key_id, next_id, owned, slug_of
+from reconciler.core.holding import Held, Holding, Match
+from reconciler.core.holding import match as compare
+from reconciler.core.ids import key_id, next_id, slug_of
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Create, Deliver, Mark, Reason, Unchanged, Unseen, Update
 from reconciler.core.probation import can_be_delivered, is_on_probation
@@ -46,12 +46,12 @@ def is_secret_lost(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -
     """
     if match.secret is not None or key.adopts == match.id or is_past(key, now) or _is_over(match, now):
         return False
-    return any(_match(sink, match, held) is Match.LACKS for sink in key.sinks)
+    return any(_compared(sink, match, held) is Match.LACKS for sink in key.sinks)
 
 
 def may_be_held(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -> bool:
     """Whether a live key's secret works and a sink may hold it."""
-    return not _is_over(match, now) and any(_match(sink, match, held) is not Match.LACKS for sink in key.sinks)
+    return not _is_over(match, now) and any(_compared(sink, match, held) is not Match.LACKS for sink in key.sinks)
 
 
 def create(
@@ -152,20 +152,26 @@ def unseen(key: DesiredKey, match: LiveKey, entry: Update | Deliver | Unchanged,
     for sink in key.sinks:
         place = at(sink, match.id)
         seen = held.get(place)
-        if sink in delivered or (seen is not None and matched(seen, match) is not Match.UNKNOWN):
+        if sink in delivered or (seen is not None and compare(seen, match) is not Match.UNKNOWN):
             continue
-        why = seen.why if seen is not None else "it cannot be read"
-        yield Unseen(address=key.address, sink=risks.show_sink(place), why=why)
+        yield Unseen(address=key.address, sink=risks.show_sink(place), why=_why_unseen(seen))
 
 
-def _match(sink: SinkSpec, match: LiveKey, held: Held) -> Match | None:
+def _why_unseen(seen: Holding | None) -> str:
+    """Why nobody can tell what a sink holds; empty where it never shows that."""
+    if seen is None:
+        return "it cannot be read"
+    return seen.why or ("no note tells whose value it holds" if seen.secret is not None else "")
+
+
+def _compared(sink: SinkSpec, match: LiveKey, held: Held) -> Match | None:
     """Whether a sink holds a live key's secret; None where it cannot be read, although it should be."""
     seen = held.get(at(sink, match.id))
-    return None if seen is None else matched(seen, match)
+    return None if seen is None else compare(seen, match)
 
 
 def _why(sinks: tuple[SinkSpec, ...], match: LiveKey, held: Held) -> Reason:
-    found = {_match(sink, match, held) for sink in sinks}
+    found = {_compared(sink, match, held) for sink in sinks}
     if None in found:
         return Reason.SINK_UNREADABLE
     return Reason.SINK_DIFFERS if Match.LACKS in found else Reason.SINK_NAMED
@@ -178,16 +184,10 @@ def _replaced(
     for sink in sinks:
         place = at(sink, key_id)
         seen = held.get(place)
-        if seen is None or not seen.occupied or (match is not None and matched(seen, match) is Match.HOLDS):
+        if seen is None or not seen.occupied or (match is not None and compare(seen, match) is Match.HOLDS):
             continue
         whose = seen.note.key_id if seen.note else ""
-        yield risks.of_sink(place, whose, foreign=_is_foreign(desired, whose))
-
-
-def _is_foreign(desired: Desired, key_id: str) -> bool:
-    """Whether an id is one that reconciler made for another manifest, environment or project."""
-    realms = (desired.realm, *((desired.former,) if desired.former else ()))
-    return is_generated(key_id) and not any(owned(realm, key_id) for realm in realms)
+        yield risks.of_sink(place, whose, foreign=desired.is_foreign(whose))
 
 
 def _is_scheduled(key: DesiredKey, match: LiveKey, after: KeyState) -> bool:
@@ -213,7 +213,7 @@ def _lacking(
     if match.secret is None or (after.expire is not None and after.expire <= now):
         return ()
     well = {Match.HOLDS} if insists else {Match.HOLDS, Match.UNKNOWN}
-    return tuple(sink for sink in sinks if _match(sink, match, held) not in well)
+    return tuple(sink for sink in sinks if _compared(sink, match, held) not in well)
 
 
 def _is_over(match: LiveKey, now: datetime) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal, assert_never
 
 from reconciler.core.globs import EVERYTHING, Selection
-from reconciler.core.ids import Realm
+from reconciler.core.ids import Realm, is_generated, owned
 from reconciler.core.times import format_instant, show_duration, to_milliseconds
 from reconciler.errors import Position
 
@@ -139,7 +139,7 @@ class SinkSpec:
 
     kind: str
     options: tuple[tuple[str, OptionValue], ...]
-    folder: str = field(default="", compare=False)
+    folder: str = field(default="", compare=False, repr=False)
     subject: Subject | None = field(default=None, compare=False, repr=False)
 
     def option(self, name: str, default: str | None = None) -> str:
@@ -216,3 +216,8 @@ class Desired:
     def address(self, slug: str) -> str:
         """The address of an owned key: with the name that is declared for its slug, else with the slug."""
         return f"{self.realm.environment}/{self.names.get(slug, slug)}"
+
+    def is_foreign(self, key_id: str) -> bool:
+        """Whether an id is one that reconciler made for another manifest, environment or project."""
+        realms = (self.realm, *((self.former,) if self.former else ()))
+        return is_generated(key_id) and not any(owned(realm, key_id) for realm in realms)

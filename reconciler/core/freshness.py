@@ -5,6 +5,9 @@ fresh ones: each is pending where the fresh plan does the same to a key in the s
 run of this plan began; done where the key is as the plan would leave it; stale otherwise. So a forged plan can make
 apply do nothing that the manifest does not say.
 
+A value that stands in a sink and that the plan did not show is not overwritten: the change is stale. Only where a
+killed run made the key may that value be its own, which a sink that shows nothing could not tell.
+
 Keys are judged by name, scopes, expire and description. What counts from the moment of the apply (a duration after
 creation, the end of a retired key) is another instant each time, and may not come earlier than the plan promised.
 """
@@ -16,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from reconciler.core.delivery import at
 from reconciler.core.desired import After, Desired, SinkSpec
 from reconciler.core.ids import slug_of
 from reconciler.core.keys import KeyState, Live
@@ -31,8 +35,10 @@ from reconciler.core.plan import (
     Unchanged,
     Update,
     is_declared,
+    replaced,
 )
-from reconciler.core.probation import IN_PROGRESS, SUFFIX
+from reconciler.core.probation import IN_PROGRESS, SUFFIX, is_on_probation
+from reconciler.core.risks import show_sink
 from reconciler.core.staleness import Stale, why
 
 _Left = tuple[Change, ...] | None
@@ -139,11 +145,14 @@ def _left_of_create(change: Create, now: _Now) -> _Left:
             return () if _is_after(change, state) else None
         case Create():
             same = _is_after(change, entry.after) and (entry.expiry, entry.sinks) == (change.expiry, change.sinks)
-            ours = entry.leftover in {None, change.leftover} or _is_on_trial(change, now.live.get(entry.leftover or ""))
-            left = same and ours
+            if entry.leftover in {None, change.leftover}:
+                left = same and not _overwrites_more(change, entry)
+            else:
+                left = same and _is_on_trial(change, now.live.get(entry.leftover))
         case Deliver(before=before, after=after, sinks=sinks):
             left = _is_after(change, after) and set(sinks) <= set(change.sinks)
-            left = left and (before == after or _is_on_trial(change, before))
+            on_trial = _is_on_trial(change, before)
+            left = left and (on_trial or (before == after and not _overwrites_more(change, entry)))
         case Update(before=before, after=after):
             left = _is_after(change, after) and _was_made_late(change, before, after)
         case _:  # `declared` holds neither
@@ -167,6 +176,9 @@ def _left_of_deliver(change: Deliver, entry: Entry) -> _Left:
             if before not in {change.before, change.after}:
                 return None
             wanted = tuple(sink for sink in sinks if sink in change.sinks)
+            others = [sink for sink in sinks if sink not in wanted]
+            if wanted and not is_on_probation(before) and _overwrites_more(change, entry, others):
+                return None
             if wanted:
                 return (replace(entry, sinks=wanted),)
             return (_without_sinks(entry),) if before != after else ()
@@ -176,6 +188,12 @@ def _left_of_deliver(change: Deliver, entry: Entry) -> _Left:
             return () if state == change.after else None
         case _:
             return None
+
+
+def _overwrites_more(change: Change, entry: Create | Deliver, besides: Iterable[SinkSpec] = ()) -> bool:
+    """Whether a fresh change overwrites a value that the saved one did not show; `besides` are sinks that it leaves."""
+    left = {show_sink(at(sink, entry.key_id)) for sink in besides}
+    return any(mark.detail.partition(", of key ")[0] not in left for mark in replaced(entry) - replaced(change))
 
 
 def _left_of_update(change: Update, entry: Entry, live: KeyState | None) -> _Left:

@@ -20,6 +20,7 @@ from reconciler.core.plan import (
     Delete,
     Deliver,
     EnvironmentPlan,
+    Reason,
     Retire,
     Risk,
     Update,
@@ -170,19 +171,25 @@ def _deletes(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> Iter
 
 
 def _ending(desired: Desired, plan: EnvironmentPlan) -> int:
-    """How many owned keys the plan ends: an expired one has ended already, one on probation was never committed, one
-    that retires beside the key that took its place leaves its name a key, and `absent` names what is meant.
+    """How many owned keys the plan ends: an expired one has ended already, one on probation never began, an older
+    generation makes room for the newer one of its name, and `absent` names what is meant.
     """
     kept = addresses_kept(plan)
     return sum(
-        ((isinstance(change, Retire) and change.address not in kept) or _is_live_delete(change))
+        ((isinstance(change, Retire) and change.address not in kept) or _ends_a_name(change))
         and change.key_id not in desired.absent
         for change in plan.changes
     )
 
 
-def _is_live_delete(change: Change) -> bool:
-    return isinstance(change, Delete) and not change.expired and not is_on_probation(change.before)
+_MAKES_ROOM = frozenset({Reason.SUPERSEDED, Reason.SECRET_LOST, Reason.LEFT_OVER, Reason.UNFINISHED})
+"""Why a key goes whose name lives on in another one."""
+
+
+def _ends_a_name(change: Change) -> bool:
+    if not isinstance(change, Delete) or change.expired:
+        return False
+    return change.reason not in _MAKES_ROOM and not is_on_probation(change.before)
 
 
 def _sensitive(desired: Desired) -> Iterator[Refusal]:

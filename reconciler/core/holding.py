@@ -112,6 +112,11 @@ def match(held: Holding, key: LiveKey) -> Match:
     return Match.LACKS if key.secret is not None else Match.UNKNOWN
 
 
+def is_held(held: Holding, key: LiveKey) -> bool:
+    """Whether a sink is known to hold the secret of a live key, though it may have to be written anew."""
+    return _match(held, key) is Match.HOLDS
+
+
 def _match(held: Holding, key: LiveKey) -> Match:
     if held.occupied is None:
         return Match.UNKNOWN
@@ -119,13 +124,20 @@ def _match(held: Holding, key: LiveKey) -> Match:
         return Match.LACKS
     if held.secret is not None and key.secret is not None:
         return _known(held.secret == key.secret)
-    if held.note is not None:
+    if held.note is not None and not _is_outlived(held.note, held.secret, key):
         seen = held.secret or key.secret
         same = seen is None or fingerprint(held.note.key_id, seen) == held.note.fingerprint
         return _known(same and held.note.key_id == key.id)
     if held.written is not None and held.written < key.created:
         return Match.LACKS
     return Match.UNKNOWN
+
+
+def _is_outlived(note: Note, beside: Secret | None, key: LiveKey) -> bool:
+    """Whether a note is of another key and of another value than the one that it stands beside, which was then written
+    by somebody who could not write the note: it tells nothing.
+    """
+    return note.key_id != key.id and beside is not None and fingerprint(note.key_id, beside) != note.fingerprint
 
 
 def _known(same: bool) -> Match:

@@ -1,9 +1,9 @@
 """Which sinks are one place, where one delivery would overwrite another.
 
 A field of `SETTINGS` says how a value is kept, not where: two sinks are one place where all other fields are equal,
-said or left to what they are then; on GitHub in any case. A
-sink that writes a whole file, or a whole secret of AWS, is also one place with whatever else writes into that. A
-command is no place: it may take any number of secrets.
+said or left to what they are then; on GitHub in any case, in Vault with or without slashes at the ends. A sink that
+writes a whole file, or a whole secret of AWS, is also one place with whatever else writes into that. A command is no
+place: it may take any number of secrets.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from reconciler.core.desired import SinkSpec
+from reconciler.core.desired import OptionValue, SinkSpec
 
 EXEC = "exec"
 WHOLE_FILES = frozenset({"file", "age"})
@@ -19,6 +19,7 @@ SETTINGS = frozenset({"recipients", "identity", "masked", "protected", "hidden",
 _UNLESS_TOLD = {"gitlab_ci": {"scope": "*"}, "vault": {"mount": "secret"}}
 _FIELDS = "aws"
 _CASELESS = frozenset({"github_actions"})
+_PATHS = {"vault": frozenset({"mount", "secret"})}
 
 _T = TypeVar("_T")
 
@@ -58,5 +59,12 @@ def _within(sink: SinkSpec) -> Hashable:
 
 def _where(sink: SinkSpec) -> Hashable:
     whole = {**_UNLESS_TOLD.get(sink.kind, {}), **dict(sink.options)}
-    said = sorted((name, value) for name, value in whole.items() if name not in SETTINGS)
+    paths = _PATHS.get(sink.kind, frozenset())
+    said = sorted(
+        (name, _stripped(value) if name in paths else value) for name, value in whole.items() if name not in SETTINGS
+    )
     return str(said).lower() if sink.kind in _CASELESS else tuple(said)
+
+
+def _stripped(value: OptionValue) -> OptionValue:
+    return value.strip("/") if isinstance(value, str) else value

@@ -1,7 +1,7 @@
 """A plan is data: what apply will do to each environment, and why.
 
 It holds no secret, client, callback or open file. Executor, guards and every rendering walk the same changes,
-so what is shown is what is done. Reasons and marks are for people and never steer apply.
+so what is shown is what is done. Reasons and marks are for people and never steer apply, but may refuse it.
 """
 
 from __future__ import annotations
@@ -262,12 +262,19 @@ class Plan:
         return tuple(change for environment in self.environments for change in environment.changes)
 
     def agrees_with(self, other: Plan) -> bool:
-        """Whether the other plan does the same to keys in the same state; only the time may differ."""
+        """Whether the other plan does the same to keys in the same state, over the same values in their sinks; only the
+        time may differ.
+        """
         return _essence(self) == _essence(other)
 
 
+def replaced(change: Change) -> frozenset[Mark]:
+    """The marks of what a change overwrites in sinks."""
+    return frozenset(mark for mark in change.marks if mark.risk in {Risk.REPLACES_VALUE, Risk.FOREIGN_VALUE})
+
+
 def _essence(plan: Plan) -> list[tuple[object, ...]]:
-    return [(type(change), change.key_id, *_states(change)) for change in plan.changes]
+    return [(type(change), change.key_id, replaced(change), *_states(change)) for change in plan.changes]
 
 
 def _states(change: Change) -> tuple[object, ...]:

@@ -27,7 +27,7 @@ from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec
 from reconciler.core.fingerprint import fingerprint
 from reconciler.core.holding import Held
-from reconciler.core.ids import key_id, next_id, owned
+from reconciler.core.ids import MAX_GENERATION, key_id, next_id, owned
 from reconciler.core.keys import MAX_KEYS, Live, LiveKey
 from reconciler.core.pairing import Pairing, has_taken_over, pair, pairing_problems
 from reconciler.core.plan import (
@@ -121,12 +121,13 @@ def sinks_to_look_at(desired: Desired, live: Live) -> Iterator[SinkSpec]:
 
 
 def _ids_by_slug(desired: Desired, live: Live) -> dict[str, list[str]]:
-    """The ids of owned keys, each with the one that would come next."""
+    """The ids of owned keys, each with the one that would come next, where there is one."""
     ids: dict[str, list[str]] = {}
     for key in live.keys:
         for realm in (desired.realm, desired.former):
             if realm is not None and (mine := owned(realm, key.id)):
-                ids.setdefault(mine.slug, []).extend((key.id, next_id(key.id)))
+                after = (next_id(key.id),) if mine.generation < MAX_GENERATION else ()
+                ids.setdefault(mine.slug, []).extend((key.id, *after))
     return ids
 
 

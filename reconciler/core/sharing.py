@@ -16,6 +16,7 @@ from reconciler.core.ids import key_id
 from reconciler.core.pairing import owned_here
 from reconciler.core.places import Places
 from reconciler.core.quoting import quoted
+from reconciler.core.risks import show_sink
 from reconciler.errors import Position, Problem
 
 
@@ -46,9 +47,10 @@ def _sinks(environments: Sequence[Desired]) -> Iterator[Problem]:
             for sink in key.sinks:
                 other = places.take(at(sink, key.adopts or key_id(desired.realm, key.slug)), key)
                 if other is not None and other is not key:
+                    both = f"{_beside(other, key)} and {key.address}"
                     yield Problem(
                         position=key.position,
-                        message=f"{_beside(other, key)} and {key.address} are delivered to the same place",
+                        message=f"{both} are delivered to one place: {show_sink(sink)}",
                         hint=_hint(other, key),
                     )
 

@@ -13,7 +13,7 @@ from typing import assert_never
 from reconciler.core.desired import SinkSpec, show_expiry
 from reconciler.core.diff import MembersChange, ValueChange, diff
 from reconciler.core.keys import KeyState
-from reconciler.core.plan import Change, Create, Delete, Deliver, Entry, Unchanged, action
+from reconciler.core.plan import Change, Create, Delete, Deliver, Entry, Unchanged, action, replaced
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.risks import show_sink
 
@@ -59,6 +59,7 @@ def _deeds_differ(change: Change, entry: Change) -> str:
         parts.append(f"expire declared as {show_expiry(entry.expiry)}, not {show_expiry(change.expiry)}")
     if isinstance(change, Create | Deliver) and isinstance(entry, Create | Deliver):
         parts += _sinks(change.sinks, entry.sinks)
+        parts += sorted(map(str, replaced(entry) - replaced(change)))
     if entry.key_id != change.key_id:
         parts.append(f"key {entry.key_id}")
     if entry.address != change.address:

@@ -50,7 +50,7 @@ class KeyFile:
         """Make the file, all or nothing."""
         with files.locked(self._path):
             files.create(self._path, Secret(f"{secret.reveal()}\n"))
-        self._written = True
+            self._written = True  # also where its name cannot be flushed, which the end of the lock does
 
     def remove(self) -> None:
         """Remove the file, where this object made it."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
 
+from reconciler.core.secret import Secret
 from reconciler.edge.regular import open_regular
 from reconciler.edge.whole_files import drafted, flush_names
 from reconciler.errors import GuardError, UsageError
@@ -57,7 +58,7 @@ def write(path: Path, text: str, is_plan: Callable[[bytes], bool]) -> None:
     check_writable(path, is_plan)
     draft = path.with_name(f".reconciler-plan-{token_hex(4)}")
     try:
-        with drafted(draft, text.encode(), mode=_MODE):
+        with drafted(draft, Secret(text), mode=_MODE):
             draft.replace(path)
     except OSError as error:
         raise UsageError(f"a plan cannot be written to {path}: {error.strerror or error}", hint=_ELSEWHERE) from None

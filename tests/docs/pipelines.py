@@ -82,7 +82,21 @@ def run_github(host: Host, job: str) -> Ended:
                 raise ValueError(f"no such step is known: {step}")
         if code:
             break
-    return Ended(code=code, log="".join(logs), summary=page.read_text(encoding="utf-8"))
+    return Ended(code=code, log=_as_github_shows("".join(logs)), summary=page.read_text(encoding="utf-8"))
+
+
+def _as_github_shows(log: str) -> str:
+    """A log without the commands to the runner, and with stars in place of what is masked from there on."""
+    shown: list[str] = []
+    masked: list[str] = []
+    for line in log.splitlines(keepends=True):
+        if line.startswith("::add-mask::"):
+            masked.append(line.removeprefix("::add-mask::").rstrip("\n"))
+            continue
+        for secret in masked:
+            line = line.replace(secret, "***")  # noqa: PLW2901 - each mask in turn
+        shown.append(line)
+    return "".join(shown)
 
 
 def run_gitlab(host: Host, job: str) -> Ended:

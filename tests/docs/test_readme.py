@@ -54,7 +54,8 @@ def test_every_command_of_the_readme_does_and_shows_what_it_says(
 
     assert differences(README, folder, variables) == []
     assert "**create** `production/storefront`" in (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert (folder / "secrets" / "production.env").read_text(encoding="utf-8").startswith("APPWRITE_API_KEY=standard_")
+    delivered = (folder / "secrets" / "production.env").read_text(encoding="utf-8")
+    assert delivered.splitlines()[-1].startswith("APPWRITE_API_KEY=standard_")
 
 
 def test_the_first_manifest_has_twelve_lines() -> None:

@@ -119,7 +119,7 @@ def test_no_command_shows_a_secret_in_any_format(
     for arguments in COMMANDS:
         ended = command(*arguments, CREDENTIAL=credential)
         refused = credential == CREDENTIAL and re.search("may.not.create", ended.out + ended.err)
-        assert ended.code in ({4} if refused else {0, 2, 3}), ended.err
+        assert ended.code in ({0, 2, 4} if refused else {0, 2, 3}), ended.err
         assert WORD not in ended.out + ended.err, arguments
 
     assert WORD not in caplog.text
@@ -301,8 +301,8 @@ def test_a_sink_that_fails_after_the_key_was_made_says_nothing_either(
 # --- forced tracebacks ---
 
 
-class Forced(Exception):
-    """What nobody expects."""
+class Forced(BaseException):
+    """What nobody expects, nor turns into an error of ours."""
 
 
 def boom(*_: object, **__: object) -> object:
@@ -327,7 +327,7 @@ PLACES: dict[str, tuple[object, str, Callable[..., object]]] = {
     "deleting": (AppwriteKeys, "delete", aboom),
     "writing back": (AppwriteKeys, "touch", aboom),
     "preflight": (DotenvSink, "preflight", boom),
-    "reading a sink": (DotenvSink, "read", boom),
+    "reading a sink": (DotenvSink, "look", boom),
     "writing a sink": (DotenvSink, "write", boom),
     "replacing a file": (files, "replace", boom),
     "flushing a file": (os, "fsync", boom),
@@ -362,7 +362,7 @@ async def test_a_traceback_with_the_values_of_our_frames_holds_no_secret(
     if place == "a result":
         monkeypatch.setattr(AppwriteKeys, "create", refused)
 
-    with pytest.raises((Forced, ExceptionGroup)) as raised:
+    with pytest.raises((Forced, BaseExceptionGroup)) as raised:
         await whole_run(command.folder)
 
     shown = own_frames(raised.value)
@@ -530,7 +530,7 @@ async def test_the_journal_of_a_run_that_died_holds_ids_and_times_only(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(AppwriteKeys, "accepts", aboom)
-    with pytest.raises(ExceptionGroup):
+    with pytest.raises(BaseExceptionGroup):
         await whole_run(command.folder)
 
     (run,) = (command.folder / ".reconciler" / "runs").iterdir()

@@ -87,7 +87,7 @@ def test_what_changed_while_it_was_asking_is_not_done(folder: Path, emulator: Em
         ended = shell.end()
 
     assert ended == 4
-    assert "the live keys changed while you read the plan; nothing was done" in shell.shown
+    assert "keys or sinks changed while you read the plan; nothing was done" in shell.shown
     assert not (folder / "secrets").exists()
 
 

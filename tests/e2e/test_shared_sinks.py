@@ -30,7 +30,7 @@ def test_two_environments_may_not_meet_in_one_sink(tmp_path: Path) -> None:
         api.validate([written(tmp_path, ".env")], (), {})
 
     (problem,) = caught.value.problems
-    assert problem.message == "one/backend and two/backend are delivered to the same place"
+    assert problem.message.startswith("one/backend and two/backend are delivered to one place: dotenv ")
     assert problem.position.line == 4
 
 

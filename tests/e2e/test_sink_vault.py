@@ -107,7 +107,7 @@ def test_without_a_note_a_plan_does_not_claim_to_have_compared(reconciler: Comma
     assert reconciler("apply", "--auto-approve", VAULT_TOKEN=token).code == 0
 
     planned = reconciler("plan")
-    assert "1 sink not compared" in planned.out
+    assert "no note\n  tells whose value it holds" in planned.out
     assert "No changes" in planned.out
 
 

@@ -90,7 +90,7 @@ def test_all_streams_closed_still_apply_and_tell_by_the_exit_code_that_no_report
     ended = shell(folder, "reconciler apply --auto-approve <&- >&- 2>&-")
 
     assert ended.returncode == 1
-    assert (folder / "secrets" / "local.env").read_text().startswith("APPWRITE_API_KEY=standard_")
+    assert (folder / "secrets" / "local.env").read_text().splitlines()[-1].startswith("APPWRITE_API_KEY=standard_")
 
 
 def test_a_closed_stdin_is_no_terminal(folder: Path) -> None:
@@ -155,7 +155,7 @@ main()
 
     assert ended.returncode == 0
     assert json.loads(ended.stdout)["summary"]["applied"] == 12
-    assert len((folder / "app.env").read_text().splitlines()) == 12
+    assert len((folder / "app.env").read_text().splitlines()) == 12 * 2  # each with its note
 
 
 class Hung(io.StringIO):

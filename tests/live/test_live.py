@@ -86,19 +86,19 @@ def test_what_somebody_changed_by_hand_is_drift_and_is_mended(creator: Project) 
     assert creator.owned()["first"] == by_hand.state
 
 
-def test_a_lost_file_is_written_again_where_the_server_shows_secrets(creator: Project) -> None:
+def test_a_lost_file_is_written_again_with_a_new_key_where_the_server_hides_secrets(creator: Project) -> None:
     creator.declare({"first": _key("FIRST")})
     creator.apply()
     secret = creator.secret("FIRST")
     shown = all(key.secret for key in creator.listing().keys if key.id.startswith("first."))
     (creator.folder / "app.env").unlink()
 
-    pending = creator.run("plan", "--detailed-exitcode").code == 2
+    planned = creator.run("plan", "--detailed-exitcode")
 
-    assert pending == shown
-    if shown:
-        creator.apply()
-        assert creator.secret("FIRST") == secret
+    assert planned.code in ({2} if shown else {2, 4}), planned  # a key that was used is not ended unasked
+    creator.apply("--allow-in-use")
+    assert (creator.secret("FIRST") == secret) == shown
+    assert _accepts(creator, creator.secret("FIRST"), wanted=True)
 
 
 def test_a_key_that_is_declared_no_more_stops_working(creator: Project) -> None:
@@ -170,7 +170,7 @@ def test_where_creating_is_denied_the_plan_says_so_and_nothing_changes(project: 
     before = project.states()
     project.declare({"first": _key()})
     planned = project.run("plan")
-    if planned.code != 4:
+    if "may not create keys" not in " ".join(planned.out.split()):
         pytest.skip("this credential may create keys on this server")
 
     ended = project.run("apply", "--auto-approve")

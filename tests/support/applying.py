@@ -145,6 +145,7 @@ class Shop:
             clock=self.clock,
             entropy=random.Random(len(self.results)),
             now=planned.live.now,
+            is_foreign=planned.desired.is_foreign,
         )
         return await EnvironmentApply(
             plan=planned.plan,

@@ -52,5 +52,6 @@ class Site:
                 assert delivered(self.folder, variable, file) == mine[name]["secret"]
             assert self.server.accepts(self.project, mine[name]["secret"])
         lines = (self.folder / "app.env").read_text(encoding="utf-8").splitlines()
+        lines = [line for line in lines if not line.startswith("# reconciler: ")]
         assert lines[0] == "# mine"
         assert lines[2] == "OTHER=kept"

@@ -65,7 +65,7 @@ class Countdown:
         return self._line
 
 
-def _be_the_program(command: dict[str, Any], told: int) -> None:
+def be_the_program(command: dict[str, Any], told: int) -> None:
     """In the child: never returns."""
     os.chdir(command["folder"])
     output = os.open(command["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -95,7 +95,7 @@ def _run(command: dict[str, Any]) -> dict[str, int]:
     hears, tells = os.pipe()
     child = os.fork()
     if child == 0:
-        _be_the_program(command, tells)
+        be_the_program(command, tells)
     os.close(tells)
     _, status = os.waitpid(child, 0)
     with open(hears, "rb") as pipe:  # noqa: PTH123 - a descriptor

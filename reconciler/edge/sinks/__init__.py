@@ -2,7 +2,8 @@
 
 A kind is a module, or any other object, with a function `open_sink(spec, surroundings)` that returns a `SecretSink`. It
 may have `observe(specs, surroundings)` where many sinks can be looked at in fewer reads than one each. Its part of the
-manifest's schema stands in that for the kinds of this folder; `installed` finds those of other packages.
+manifest's schema stands in that for the kinds of this folder; `installed` finds those of other packages. Whatever a
+sink of any kind raises leaves as an error of ours.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import UNSEEN, Held, Holding
 from reconciler.core.places import EXEC
 from reconciler.edge.sinks import installed
+from reconciler.edge.sinks.guarded import Guard
+from reconciler.edge.sinks.one_file import check_files
 from reconciler.edge.sinks.surroundings import Surroundings, Tell, tell_nobody
 from reconciler.errors import SinkError, SinkUnavailable
 from reconciler.ports import Mask, SecretSink, unmasked
@@ -49,13 +52,15 @@ class InstalledSinks:
 
     def open(self, spec: SinkSpec) -> SecretSink:
         """The sink that an entry of `deliver` names."""
-        sink: SecretSink = self._kind(spec.kind).open_sink(spec, self._surroundings)
-        return sink
+        kind = self._kind(spec.kind)
+        return _guard(spec.kind).sink(lambda: kind.open_sink(spec, self._surroundings))
 
     def observe(self, specs: Iterable[SinkSpec]) -> Held:
         """What each sink holds, looked at side by side; one that cannot be read although it should be is left out."""
+        specs = tuple(dict.fromkeys(specs))
+        check_files(specs)
         by_kind: defaultdict[str, list[SinkSpec]] = defaultdict(list)
-        for spec in dict.fromkeys(specs):
+        for spec in specs:
             by_kind[spec.kind].append(spec)
         held: dict[SinkSpec, Holding] = {}
         for kind, alike in by_kind.items():
@@ -68,7 +73,7 @@ class InstalledSinks:
             return dict.fromkeys(specs, UNSEEN)
         observe = getattr(self._kind(kind), "observe", None)
         if observe is not None:
-            held: Held = observe(specs, self._surroundings)
+            held: Held = _guard(kind).kept(lambda: observe(specs, self._surroundings))
             return held
         with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
             found = threads.map(self._look, specs)
@@ -90,6 +95,11 @@ class InstalledSinks:
 
 def _load(name: str) -> Any:
     return import_module(f"reconciler.edge.sinks.{name}") if name in BUILT_IN else installed.kind(name, BUILT_IN)
+
+
+def _guard(kind: str) -> Guard:
+    whose = "of reconciler: report it" if kind in BUILT_IN else "in the package that brings it: tell its authors"
+    return Guard(kind=kind, hint=f"this is a mistake {whose}")
 
 
 def schemas() -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from reconciler.core.desired import SinkSpec
 from reconciler.edge.sinks.aws_client import Client, open_client
 from reconciler.edge.sinks.aws_parameters import ParameterSink
-from reconciler.edge.sinks.aws_secrets import SecretSink
+from reconciler.edge.sinks.aws_secrets import SecretsManagerSink
 from reconciler.edge.sinks.surroundings import Surroundings
 
 
-def open_sink(spec: SinkSpec, surroundings: Surroundings) -> SecretSink | ParameterSink:
+def open_sink(spec: SinkSpec, surroundings: Surroundings) -> SecretsManagerSink | ParameterSink:
     """The sink of an `aws:` entry."""
     region, kms_key = spec.option("region", ""), spec.option("kms_key", "")
 
@@ -19,6 +19,6 @@ def open_sink(spec: SinkSpec, surroundings: Surroundings) -> SecretSink | Parame
     parameter = spec.option("parameter", "")
     if parameter:
         return ParameterSink(aws=client("ssm"), parameter=parameter, kms_key=kms_key)
-    return SecretSink(
+    return SecretsManagerSink(
         aws=client("secretsmanager"), secret=spec.option("secret"), field=spec.option("field", ""), kms_key=kms_key
     )

@@ -1,7 +1,9 @@
 """One service of AWS in one region, called through boto3, whose failures become ours.
 
-The credential is found as every AWS tool finds it. Attempts, pauses and the token that makes a write count once are
-botocore's. A secret becomes text where it is handed to botocore, and botocore is kept from logging what it sends.
+The credential is found as every AWS tool finds it: access key, profile and region in the variables that the sinks are
+given, all else where boto3 looks by itself, which is the environment of the process. Attempts, pauses and the token
+that makes a write count once are botocore's. A secret becomes text where it is handed to botocore, and botocore is
+kept from logging what it sends.
 """
 
 from __future__ import annotations
@@ -114,13 +116,14 @@ def open_client(service: str, region: str, surroundings: Surroundings) -> Client
         from botocore.exceptions import BotoCoreError
     except ImportError:
         raise SinkUnavailable("the aws sink needs boto3", hint="pip install 'appwrite-reconciler[aws]'") from None
-    _silence(logging.getLogger("botocore"))
+    _silence()
     variables = surroundings.variables
-    surroundings.secret("AWS_SECRET_ACCESS_KEY")  # which boto3 reads by itself
-    surroundings.secret("AWS_SESSION_TOKEN")
     try:
-        wanted = region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or None
-        session = boto3.session.Session(region_name=wanted)
+        session = boto3.session.Session(
+            region_name=region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or None,
+            profile_name=variables.get("AWS_DEFAULT_PROFILE") or variables.get("AWS_PROFILE") or None,
+            **_access_key(surroundings),
+        )
         if not session.region_name:
             raise SinkUnavailable("no AWS region is set", hint="name one as `region`, or in AWS_REGION")
         config = Config(
@@ -134,10 +137,23 @@ def open_client(service: str, region: str, surroundings: Surroundings) -> Client
         raise _failed(_NAMES[service], error, []) from error
 
 
-def _silence(logger: logging.Logger) -> None:
-    """At its level DEBUG botocore logs whole requests and answers."""
-    if logger.level < logging.INFO:
-        logger.setLevel(logging.INFO)
+def _access_key(surroundings: Surroundings) -> dict[str, str]:
+    """The access key among the variables; half of one is none."""
+    name = surroundings.variables.get("AWS_ACCESS_KEY_ID")
+    secret = surroundings.secret("AWS_SECRET_ACCESS_KEY")
+    token = surroundings.secret("AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+    if not name or secret is None:
+        return {}
+    whole = {"aws_access_key_id": name, "aws_secret_access_key": secret.reveal()}
+    return whole if token is None else {**whole, "aws_session_token": token.reveal()}
+
+
+def _silence() -> None:
+    """At the level DEBUG botocore logs whole requests and answers; so do its parts by levels of their own."""
+    logging.getLogger("botocore").setLevel(max(logging.INFO, logging.getLogger("botocore").level))
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if name.startswith("botocore.") and isinstance(logger, logging.Logger) and 0 < logger.level < logging.INFO:
+            logger.setLevel(logging.INFO)
 
 
 def _failed(name: str, error: BotoCoreError | ValueError, secrets: list[Secret]) -> SinkError:

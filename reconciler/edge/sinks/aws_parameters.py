@@ -1,7 +1,8 @@
 """A SecureString of the Parameter Store.
 
 The note stands in the description, after whatever else does, and is written in one call with the value. To read it
-takes the right to ssm:DescribeParameters; without that there is none. A parameter keeps the KMS key that it has.
+takes the right to ssm:DescribeParameters; without that there is none. A parameter keeps the KMS key and the words that
+it has: where they cannot be known, one that is there is not written, unless the sink names the KMS key.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ class ParameterSink:
     kms_key: str
 
     def preflight(self) -> None:
-        """Raise SinkError where the parameter cannot be asked for, or is of another type. AWS tells nobody in advance
-        whether it may be written.
+        """Raise SinkError where the parameter cannot be asked for, is of another type, or could not be kept as it is.
+        AWS tells nobody in advance whether it may be written.
         """
         self._value()
+        self._before_writing()
 
     def look(self) -> Holding:
         """The value and the note; the note alone where only that may be read."""
@@ -57,18 +59,19 @@ class ParameterSink:
         )
 
     def write(self, secret: Secret, note: Note | None) -> None:
-        """Set the value, and the description with it."""
-        described = self._described()
-        kms_key = self.kms_key or described.get("KeyId", "")
-        encrypted: dict[str, Any] = {"KeyId": kms_key} if kms_key else {}
+        """Set the value, and the description with it where what it said is known."""
+        before = self._before_writing()
+        kms_key = self.kms_key or (before or {}).get("KeyId", "")
+        told: dict[str, Any] = {"KeyId": kms_key} if kms_key else {}
+        if before is not None:
+            told["Description"] = _description(before.get("Description", ""), note)
         self.aws.call(
             "put_parameter",
             Name=self.parameter,
             Value=secret,
             Type=_TYPE,
             Overwrite=True,
-            Description=_description(described.get("Description", ""), note),
-            **encrypted,
+            **told,
         )
 
     def remove(self) -> None:
@@ -90,13 +93,34 @@ class ParameterSink:
             )
         return parameter
 
-    def _described(self) -> Mapping[str, Any]:
-        """What is told of the parameter, empty where that may not be known now: calls for it are few in a second."""
-        named = {"Key": "Name", "Option": "Equals", "Values": [self.parameter]}
+    def _before_writing(self) -> Mapping[str, Any] | None:
+        """What is told of the parameter and is to be kept; None where it may not be known, but the KMS key is named."""
         try:
-            answer = self.aws.read("describe_parameters", known=frozenset({DENIED}), ParameterFilters=[named])
+            told = self._told()
+            if told is None and self._value() == {}:
+                return {}
+        except SinkUnavailable as error:  # and nothing has been written
+            raise SinkError(error.message, hint=error.hint) from error
+        if told is None and not self.kms_key:
+            raise SinkError(
+                f"the parameter {quoted(self.parameter)} would lose its KMS key, which the credential may not see",
+                hint="give its policy ssm:DescribeParameters, or name the key as `kms_key`",
+            )
+        return told
+
+    def _described(self) -> Mapping[str, Any]:
+        """What is told of the parameter, empty where that is not known now: calls for it are few in a second."""
+        try:
+            return self._told() or {}
         except SinkUnavailable:
             return {}
+
+    def _told(self) -> Mapping[str, Any] | None:
+        """What is told of the parameter, empty where there is none, None where that may not be known."""
+        named = {"Key": "Name", "Option": "Equals", "Values": [self.parameter]}
+        answer = self.aws.read("describe_parameters", known=frozenset({DENIED}), ParameterFilters=[named])
+        if answer.code == DENIED:
+            return None
         found: list[Mapping[str, Any]] = answer.body.get("Parameters", [])
         return found[0] if found else {}
 

@@ -4,9 +4,12 @@ Secrets Manager has no check-and-set. After a field was written, the version bef
 if somebody wrote another one in between, what they changed is put into ours, and that is written. Who writes blindly
 over us is found by reading back, and by the next plan.
 
+Each write has a token of botocore's own, the same over its attempts. One made from the content would not do: Secrets
+Manager takes a write with a token that it knows for done, also where somebody has put another version since.
+
 The note is a tag, `reconciler` or `reconciler/FIELD`: it takes no right but secretsmanager:TagResource, and tags of
 others stay. Without that right there is none. A secret that this sink made says so in its description; only such a one
-is ever deleted, and only while its one version is ours.
+is ever deleted, and only while its one version is ours; without its last field it stays, as an empty object.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.aws_client import DENIED, FULL, Answer, Client
-from reconciler.edge.sinks.written import at_the_latest
+from reconciler.edge.sinks.written import after_a_write, at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
 _ROUNDS = 5
@@ -43,7 +46,7 @@ class _Version:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecretSink:
+class SecretsManagerSink:
     """One secret or one field of it; the `SecretSink` port. `field` and `kms_key` are empty where there is none."""
 
     aws: Client
@@ -94,7 +97,9 @@ class SecretSink:
             self._keep(note)
 
     def remove(self) -> None:
-        """Take the field away; delete the secret where it held nothing else and this sink made it."""
+        """Take the field away, also the last one of the object: others may be about to add theirs. Without a field
+        delete the secret, where this sink made it and it has had no other value.
+        """
         with self.aws.turn(self.secret):
             if self.field:
                 self._set_field(None)
@@ -108,15 +113,16 @@ class SecretSink:
         if self._value(last) == secret:
             return
         ours = _with(last, self.field, secret)
-        for _ in range(_ROUNDS):
-            known = {last.id, theirs.id}
-            written = self._put(ours)
-            before = self._version(_PREVIOUS)
-            if before is None or before.id in known or not _is_later(before, theirs):
-                return
-            theirs, merged = before, _merged(last, before, ours)
-            last = _Version(id=written, text=ours, created=before.created)
-            ours = _with(_Version(text=merged), self.field, secret)
+        written = self._put(ours)
+        with after_a_write():
+            for _ in range(_ROUNDS):
+                before = self._version(_PREVIOUS)
+                if before is None or before.id in {last.id, theirs.id} or not _is_later(before, theirs):
+                    return
+                theirs, merged = before, _merged(last, before, ours)
+                last = _Version(id=written, text=ours, created=before.created)
+                ours = _with(_Version(text=merged), self.field, secret)
+                written = self._put(ours)
         raise SinkUnavailable(
             f"others keep writing the secret {quoted(self.secret)}", hint="try again when they have done"
         )
@@ -198,10 +204,11 @@ class SecretSink:
     def _keep(self, note: Note | None) -> None:
         """Keep a note beside the secret, where there is room for it and the policy allows it."""
         known = frozenset({_ABSENT, DENIED, FULL, _IN_THE_WAY, _INVALID})
-        if note is None:
-            self._call("untag_resource", known, TagKeys=[self._tag])
-        else:
-            self._call("tag_resource", known, Tags=[{"Key": self._tag, "Value": str(note)}])
+        with after_a_write():
+            if note is None:
+                self._call("untag_resource", known, TagKeys=[self._tag])
+            else:
+                self._call("tag_resource", known, Tags=[{"Key": self._tag, "Value": str(note)}])
 
     @property
     def _tag(self) -> str:

@@ -1,6 +1,7 @@
 """Covers a secret in what somebody else says.
 
-Twelve characters of it in a row, or of its base64, are the secret: whoever speaks may have folded it, or encoded it.
+Twelve characters of it in a row, or of its base64, are the secret: whoever speaks may have folded it, or encoded it. In
+shorter pieces, or another encoding, it is not known again: this is for mishaps, and stops nobody who means to show it.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 Every other line is kept byte for byte, line ends and quotes included. Of several lines with the name the last
 one counts, as for every reader of such files. `export` before the name stays. The note is a comment on the line
-before. A value is quoted so that dotenv
-libraries and shells read the same, as far as one form can serve both.
+before. A value is quoted so that dotenv libraries and shells read the same, as far as one form can serve both.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError
 
 _BOM = "\ufeff"
+_LONGEST_REMEMBERED = 512
 _NOTE = "# reconciler: {} "
 _BARE = re.compile(r"[A-Za-z0-9_./+=:@%-]+")
 _LINE = re.compile(r"\A(?P<lead>\s*)(?P<export>(?:export\s+)?).*?(?P<end>\r?\n|\r|)\Z", re.DOTALL)
@@ -101,7 +101,10 @@ def _cut(path: Path) -> tuple[str, list[Binding]]:
     """The file as its byte order marks, which the parser would drop, and pieces that together are the rest."""
     content = (files.read(path) or b"").decode(errors="surrogateescape")
     text = content.lstrip(_BOM)
-    return content[: len(content) - len(text)], [piece for part in _parts(text) for piece in _parsed(part)]
+    pieces = [
+        piece for part in _parts(text) for piece in (_remembered if len(part) <= _LONGEST_REMEMBERED else _parsed)(part)
+    ]
+    return content[: len(content) - len(text)], pieces
 
 
 def _parts(text: str) -> list[str]:
@@ -117,9 +120,12 @@ def _parts(text: str) -> list[str]:
     return [*lines[:first], "".join(lines[first:last]), *lines[last:]]
 
 
-@lru_cache(maxsize=2048)
 def _parsed(text: str) -> tuple[Binding, ...]:
     return tuple(parse_stream(io.StringIO(text, newline="")))
+
+
+_remembered = lru_cache(maxsize=2048)(_parsed)
+"""For short parts, single lines as a rule: who remembers long ones keeps each state of a whole file."""
 
 
 def _with(path: Path, variable: str, secret: Secret, note: Note | None) -> Secret:

@@ -26,6 +26,12 @@ _MOST = 256 * 1024
 _EARLY = timedelta(minutes=1)
 
 
+def bearer(token: str, surroundings: Surroundings) -> Secret:
+    """What stands behind `Authorization` for a token, of which whoever owns a log is told."""
+    surroundings.mask(Secret(token))
+    return Secret(f"Bearer {token}")
+
+
 class ExecCredential:
     """What one command gives: a token, a certificate, or both."""
 
@@ -39,9 +45,11 @@ class ExecCredential:
             raise SinkUnavailable(f"{self._who} speaks another version", hint=f"apiVersion: {_VERSIONS[0]}")
         if spec.get("interactiveMode") == "Always":
             raise SinkUnavailable(f"{self._who} wants a terminal", hint="take a user who needs none")
+        if not _has_lists(spec):
+            raise SinkUnavailable(f"{self._who}: args or env is wrong", hint="each env has a name and a value")
         self._spec, self._folder = spec, folder
         self._cluster = cluster if spec.get("provideClusterInfo") is True else None
-        self._variables = surroundings.command_variables
+        self._surroundings = surroundings
         self._lock = threading.Lock()
         self._renew()
 
@@ -66,7 +74,7 @@ class ExecCredential:
         token, certificate, key = (status.get(name) for name in ("token", "clientCertificateData", "clientKeyData"))
         if not token and not certificate:
             raise SinkUnavailable(f"{self._who} gives no credential", hint="run it by hand")
-        self._header = Secret(f"Bearer {token}") if token else None
+        self._header = bearer(str(token).strip(), self._surroundings) if token else None
         self.certificate = Secret(certificate) if certificate else None
         self.key = Secret(key) if key else None
         ends = status.get("expirationTimestamp")
@@ -99,7 +107,7 @@ class ExecCredential:
         try:
             return subprocess.Popen(  # noqa: S603 - the kubeconfig's own command
                 [program, *arguments],
-                env={**self._variables, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)},
+                env={**self._surroundings.command_variables, **added, "KUBERNETES_EXEC_INFO": json.dumps(info)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
@@ -109,3 +117,14 @@ class ExecCredential:
                 f"{self._who} cannot be run: {quoted(command)}: {error.strerror}",
                 hint=str(self._spec.get("installHint") or "install it, or take another user"),
             ) from None
+
+
+def _has_lists(spec: Mapping[str, Any]) -> bool:
+    """Whether the arguments are a list, and the variables one of names with values."""
+    arguments, variables = spec.get("args") or [], spec.get("env") or []
+    return (
+        isinstance(arguments, list)
+        and isinstance(variables, list)
+        and all(isinstance(each, dict) for each in variables)
+        and all(isinstance(each.get(part), str) for each in variables for part in ("name", "value"))
+    )

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from reconciler.core.secret import Secret
 from reconciler.edge.regular import open_regular
-from reconciler.edge.whole_files import drafted
+from reconciler.edge.whole_files import drafted, flush_names
 from reconciler.errors import SinkError
 
 _MODE = 0o600
@@ -73,7 +73,7 @@ def locked(path: Path) -> Iterator[None]:
             _refuse_open(path.parent, os.fstat(folder))
             fcntl.flock(folder, fcntl.LOCK_EX)
             yield
-            os.fsync(folder)
+            flush_names(path.absolute().parent)
         finally:
             os.close(folder)
 
@@ -135,7 +135,7 @@ def _draft(path: Path, content: Secret, name: str = _DRAFTS[0]) -> Iterator[Path
         os.fchmod(descriptor, _MODE)
         _give_to_owner_of(path, descriptor)
 
-    with drafted(draft, content.reveal().encode(errors="surrogateescape"), mode=_MODE, claim=claim):
+    with drafted(draft, content, mode=_MODE, claim=claim):
         yield draft
 
 

@@ -16,7 +16,7 @@ import threading
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -27,6 +27,7 @@ from reconciler.core.secret import Secret
 from reconciler.core.times import parse_instant
 from reconciler.edge.sinks.http import Answer, Service, open_client
 from reconciler.edge.sinks.surroundings import Surroundings
+from reconciler.edge.sinks.written import at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ _MAX_BYTES = 48 * 1024
 _PAGE = 100
 _PATIENCE = 60.0
 """GitHub's own advice after a secondary rate limit is to wait for a minute."""
-_MARGIN = timedelta(minutes=1)
-"""GitHub tells whole seconds, by a clock that is not the Appwrite server's."""
 _HINT = "GH_TOKEN or GITHUB_TOKEN must be a token that may write {}: the guide for GitHub Actions says which"
 
 
@@ -271,7 +270,7 @@ def _written(found: Any) -> datetime | None:
     match found:
         case {"updated_at": str(updated)}:
             try:
-                return parse_instant(updated) + _MARGIN
+                return at_the_latest(parse_instant(updated))
             except ValueError:
                 return None
         case _:

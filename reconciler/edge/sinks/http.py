@@ -4,7 +4,7 @@ What passes is waited out: no connection, 429, 502, 503, 504 and a 403 that is a
 times, with full jitter, as Retry-After says where it does, and not at all where it asks for longer than `patience`.
 What does not is translated: an answer says no (SinkError), or nobody knows (SinkUnavailable). A no to the second
 sending of a call whose first one may have arrived says nothing of the first. Redirects are not followed unless a sink
-asks for it, and no server that cannot prove itself is talked to.
+asks for it, and no server that cannot prove itself is talked to; over plain HTTP only this machine is.
 
 A secret stands in a body as `Secret`, and becomes text where it is sent. Of an answer only the service's own error text
 enters a message, cut short and without what was sent.
@@ -16,10 +16,11 @@ import json as json_module
 import random
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from reconciler.core.quoting import clean
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import httpx
 
 _ATTEMPTS = 4
+_CREDENTIALS = ("Authorization", "PRIVATE-TOKEN", "X-Vault-Token")
 _PASSING = frozenset({429, 502, 503, 504})
 _PATIENCE = 10.0
 _LONGEST_WORDS = 200
@@ -119,7 +121,11 @@ class Service:
         return response, response.status_code >= 500
 
     def _unreachable(self, error: Exception) -> SinkUnavailable:
-        words = clean(str(error))[:_LONGEST_WORDS] or type(error).__name__
+        import httpx
+
+        quotes = isinstance(error, httpx.LocalProtocolError)  # what was to be sent, a credential maybe
+        words = "" if quotes else clean(str(error))[:_LONGEST_WORDS]
+        words = words or type(error).__name__
         if _is_untrusted(error):
             return SinkUnavailable(
                 f"what answers cannot prove that it is {self.name}: {words}",
@@ -192,14 +198,32 @@ def open_client(
     try:
         verify = ssl.create_default_context(cafile=authority) if authority else _authorities()
         client = httpx.Client(base_url=address, headers=dict(headers), follow_redirects=moves, verify=verify)
-    except (httpx.InvalidURL, OSError, ValueError) as error:
+    except (httpx.InvalidURL, OSError, ValueError, ImportError) as error:  # a proxy may need a library
         raise SinkUnavailable(
             f"no connection to {name} can be prepared: {type(error).__name__}",
             hint=f"see its address, {authority or 'SSL_CERT_FILE'} and the proxy in HTTPS_PROXY",
         ) from error
+    require_private(client, name)
     if credential is not None:
         show(client, name, credential)
     return client
+
+
+def require_private(client: httpx.Client, name: str) -> None:
+    """Raise SinkUnavailable where secrets would go to another machine as anybody on the way can read them."""
+    if client.base_url.scheme == "http" and not _is_loopback(client.base_url.host):
+        client.close()
+        raise SinkUnavailable(
+            f"{name} has an address that begins with http://, and secrets go over TLS only",
+            hint="write https://; http:// is for this machine alone: localhost, 127.0.0.1 or [::1]",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 @cache
@@ -213,12 +237,17 @@ def _authorities() -> ssl.SSLContext:
 def show(client: httpx.Client, name: str, credential: tuple[str, Secret]) -> None:
     """Send a credential with every call from now on. Raises SinkUnavailable where no header carries it."""
     header, value = credential
-    if not all(" " <= character <= "~" for character in value.reveal()):  # the library would quote it
+    client.headers[header] = sendable(name, value).reveal()
+
+
+def sendable(name: str, credential: Secret) -> Secret:
+    """A credential that a header carries. Raises SinkUnavailable for any other, which the library would quote."""
+    if not all(" " <= character <= "~" for character in credential.reveal()):
         raise SinkUnavailable(
             f"the credential for {name} holds a character that none has: a line break, or one outside ASCII",
             hint="copy it again, alone and on one line",
         )
-    client.headers[header] = value.reveal()
+    return credential
 
 
 def _is_untrusted(error: Exception) -> bool:
@@ -256,7 +285,16 @@ def _words(response: httpx.Response, explain: Explain, secrets: tuple[Secret, ..
         words = " ".join(explain(response.json()).split())
     except ValueError:
         return ""
-    return "" if any(secret.reveal() in words for secret in secrets) else clean(words)[:_LONGEST_WORDS]
+    hidden = (*(secret.reveal() for secret in secrets), *_credentials(response.request))
+    return "" if any(text in words for text in hidden) else clean(words)[:_LONGEST_WORDS]
+
+
+def _credentials(request: httpx.Request) -> Iterator[str]:
+    """What a request was sent with, and a service may repeat."""
+    for header in _CREDENTIALS:
+        credential = request.headers.get(header, "").rpartition(" ")[2]
+        if credential:
+            yield credential
 
 
 def _json(response: httpx.Response, name: str) -> Any:

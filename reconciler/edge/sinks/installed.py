@@ -3,28 +3,18 @@
 - What an entry point names has `open_sink(spec, surroundings)`, and `SCHEMA`: its part of the manifest's schema, an
   object whose fields are texts, lists of texts, `true` or `false`. A kind of ours cannot be replaced.
 - A package that cannot be loaded, or is no such thing, is an error in every command that reads a manifest.
-- A sink that raises anything but an error of `reconciler.errors` is told by the kind of that error alone: its text may
-  hold the secret.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any
 
-from reconciler.core.desired import SinkSpec
-from reconciler.core.holding import Holding, Note
 from reconciler.core.quoting import quoted
-from reconciler.core.secret import Secret
-from reconciler.edge.sinks.surroundings import Surroundings
-from reconciler.errors import ReconcilerError, SinkUnavailable, UsageError
-from reconciler.ports import SecretSink
+from reconciler.errors import UsageError
 
 GROUP = "reconciler.sinks"
-
-_T = TypeVar("_T")
 
 
 def schemas(built_in: Collection[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -38,7 +28,7 @@ def kind(name: str, built_in: Collection[str]) -> Any:
     point = _points(built_in).get(name)
     if point is None:
         raise UsageError(f"no sink of kind {quoted(name)} is installed")
-    return _Kind(name, _loaded(point))
+    return _loaded(point)
 
 
 def _points(built_in: Collection[str]) -> dict[str, EntryPoint]:
@@ -104,51 +94,3 @@ def _broken(point: EntryPoint, why: str) -> UsageError:
     return UsageError(
         f"the sink {quoted(point.name)} of {point.value} {why}", hint="install it anew, or remove the package"
     )
-
-
-class _Kind:
-    """A kind whose sinks raise nothing but our errors."""
-
-    def __init__(self, name: str, loaded: Any) -> None:
-        self._name, self._loaded = name, loaded
-        if hasattr(loaded, "observe"):
-            self.observe = self._observe
-
-    def open_sink(self, spec: SinkSpec, surroundings: Surroundings) -> SecretSink:
-        """The sink that an entry of `deliver` names."""
-        return _Sink(name=self._name, sink=_kept(self._name, lambda: self._loaded.open_sink(spec, surroundings)))
-
-    def _observe(self, specs: list[SinkSpec], surroundings: Surroundings) -> Any:
-        return _kept(self._name, lambda: self._loaded.observe(specs, surroundings))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sink:
-    """A sink of another package; the `SecretSink` port."""
-
-    name: str
-    sink: SecretSink
-
-    def preflight(self) -> None:
-        _kept(self.name, self.sink.preflight)
-
-    def look(self) -> Holding:
-        return _kept(self.name, self.sink.look)
-
-    def write(self, secret: Secret, note: Note | None) -> None:
-        _kept(self.name, lambda: self.sink.write(secret, note))
-
-    def remove(self) -> None:
-        _kept(self.name, self.sink.remove)
-
-
-def _kept(name: str, do: Callable[[], _T]) -> _T:
-    try:
-        return do()
-    except ReconcilerError:
-        raise
-    except Exception as error:  # noqa: BLE001 - somebody else's code
-        raise SinkUnavailable(
-            f"the sink {quoted(name)} failed: {type(error).__name__}",
-            hint="this is a mistake in the package that brings it: tell its authors",
-        ) from None

@@ -21,7 +21,7 @@ from typing import Any
 
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
-from reconciler.edge.sinks.exec_credential import ExecCredential
+from reconciler.edge.sinks.exec_credential import ExecCredential, bearer
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkUnavailable
 
@@ -52,8 +52,9 @@ def access(context: str, surroundings: Surroundings) -> Access:
         files = [path for path in _paths(surroundings.variables) if path.exists()]
         if files:
             return _Merged(files).access(context, surroundings)
-        if not context and "KUBERNETES_SERVICE_HOST" in surroundings.variables and ACCOUNT.is_dir():
-            return _of_pod(surroundings.variables)
+        host = surroundings.variables.get("KUBERNETES_SERVICE_HOST")
+        if host and not context and ACCOUNT.is_dir():
+            return _of_pod(host, surroundings)
     except (OSError, ssl.SSLError, binascii.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         where = getattr(error, "filename", None)
@@ -70,15 +71,15 @@ def _paths(variables: Mapping[str, str]) -> list[Path]:
     return [Path(variables.get("HOME") or "/", ".kube", "config")]
 
 
-def _of_pod(variables: Mapping[str, str]) -> Access:
-    host, port = variables["KUBERNETES_SERVICE_HOST"], variables.get("KUBERNETES_SERVICE_PORT", "443")
+def _of_pod(host: str, surroundings: Surroundings) -> Access:
+    port = surroundings.variables.get("KUBERNETES_SERVICE_PORT", "443")
     return Access(
         server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
         namespace=(ACCOUNT / "namespace").read_text("utf-8").strip(),
         tls=_trusting(cafile=str(ACCOUNT / "ca.crt")),
         server_name="",
         proxy="",
-        header=_in_file(ACCOUNT / "token"),
+        header=_in_file(ACCOUNT / "token", surroundings),
     )
 
 
@@ -133,7 +134,7 @@ class _Merged:
             namespace=chosen.text("namespace") or "default",
             tls=tls,
             server_name=cluster.text("tls-server-name"),
-            proxy=cluster.text("proxy-url"),
+            proxy=_proxy(cluster),
             header=_proven(user, cluster, tls, surroundings) if user else lambda: None,
         )
 
@@ -149,6 +150,16 @@ class _Merged:
 
     def _names(self, kind: str) -> Iterator[object]:
         return (each.get("name") for _, file in self._files for each in file.get(f"{kind}s") or ())
+
+
+def _proxy(cluster: _Entry) -> str:
+    proxy = cluster.text("proxy-url")
+    if proxy and not proxy.startswith(("http://", "https://")):
+        raise SinkUnavailable(
+            f"the kubeconfig's {cluster.what} has a proxy-url that begins with neither http:// nor https://",
+            hint="other proxies are not gone through",
+        )
+    return proxy
 
 
 def _loaded(path: Path) -> Mapping[str, Any]:
@@ -176,11 +187,14 @@ def _proven(user: _Entry, cluster: _Entry, tls: ssl.SSLContext, surroundings: Su
             hint="write the file anew with the cloud's own tool: it has a command (`exec`) for that now",
         )
     if path := user.text("tokenFile"):
-        return _in_file(user.folder / path)
-    if token := user.text("token"):
-        return lambda: Secret(f"Bearer {token}")
+        return _in_file(user.folder / path, surroundings)
+    if token := user.text("token").strip():
+        header = bearer(token, surroundings)
+        return lambda: header
     if name := user.text("username"):
-        both = base64.b64encode(f"{name}:{user.text('password')}".encode()).decode()
+        password = user.text("password")
+        both = base64.b64encode(f"{name}:{password}".encode()).decode()
+        surroundings.mask(Secret(password), Secret(both))
         return lambda: Secret(f"Basic {both}")
     if "exec" in user.fields:
         credential = ExecCredential(user.what, user.fields["exec"], user.folder, cluster.fields, surroundings)
@@ -190,12 +204,14 @@ def _proven(user: _Entry, cluster: _Entry, tls: ssl.SSLContext, surroundings: Su
     return lambda: None
 
 
-def _in_file(path: Path) -> Header:
+def _in_file(path: Path, surroundings: Surroundings) -> Header:
     def header() -> Secret:
         try:
-            return Secret(f"Bearer {path.read_text('utf-8').strip()}")
+            return bearer(path.read_text("utf-8").strip(), surroundings)
         except OSError as error:
             raise SinkUnavailable(f"{path}: {error.strerror}", hint="it is to hold the token") from error
+        except UnicodeDecodeError:
+            raise SinkUnavailable(f"{path} is no text", hint="it is to hold the token") from None
 
     return header
 

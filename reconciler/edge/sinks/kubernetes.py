@@ -24,20 +24,22 @@ from reconciler.core.holding import EMPTY, Holding, Note, holding, parse_note
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.cover import Cover
-from reconciler.edge.sinks.http import Answer, Service
+from reconciler.edge.sinks.http import Answer, Service, require_private, sendable
 from reconciler.edge.sinks.kubeconfig import Access, access
 from reconciler.edge.sinks.surroundings import Surroundings
-from reconciler.errors import SinkError
+from reconciler.errors import SinkError, SinkUnavailable
 
 if TYPE_CHECKING:
     import httpx
 
+NAME = "Kubernetes"
 PREFIX = "appwrite-reconciler"
 _ANNOTATION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _SECRET = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _KEY = re.compile(r"(?!\.\.|\.\Z)[A-Za-z0-9._-]{1,253}")
 _LONGEST_MANAGER = 128
+_ATTEMPTS = 5
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}  # of which JSON is a part
 _STANDS_IN = Secret("checked-before-a-key-is-made")
 _ROLE = "its user needs get, create and patch on secrets in this namespace"
@@ -50,10 +52,17 @@ class Cluster:
         import httpx
 
         self.namespace = found.namespace
-        self._http = httpx.Client(
-            base_url=found.server, verify=found.tls, proxy=found.proxy or None, auth=_proof(found)
-        )
-        self.service = Service(name="Kubernetes", hint=_ROLE, http=self._http, explain=_message, trust="the kubeconfig")
+        try:
+            self._http = httpx.Client(
+                base_url=found.server, verify=found.tls, proxy=found.proxy or None, auth=_proof(found)
+            )
+        except (httpx.InvalidURL, ValueError, ImportError) as error:  # a proxy may need a library
+            raise SinkUnavailable(
+                f"no connection to {NAME} can be prepared: {type(error).__name__}",
+                hint="see the kubeconfig's server and proxy-url, and HTTPS_PROXY",
+            ) from None
+        require_private(self._http, NAME)
+        self.service = Service(name=NAME, hint=_ROLE, http=self._http, explain=_message, trust="the kubeconfig")
 
     def __enter__(self) -> Self:
         return self
@@ -109,15 +118,20 @@ class KubernetesSink:
         return _mapping(answer.body) if answer.status == 200 else None
 
     def _apply(self, body: Mapping[str, Any], *, dry_run: bool = False, sent: Secret | None = None) -> Answer:
-        return self._cluster.service.call(
-            "PATCH",
-            self._path,
-            known=frozenset({200, 201, 400, 404, 409, 422}),
-            json=body,
-            headers=_APPLY,
-            params={"fieldManager": self._manager, "force": "false", **({"dryRun": "All"} if dry_run else {})},
-            sent=sent,
-        )
+        """Apply, once more where the cluster gave up because others write the same Secret at this moment."""
+        for _ in range(_ATTEMPTS):
+            answer = self._cluster.service.call(
+                "PATCH",
+                self._path,
+                known=frozenset({200, 201, 400, 404, 409, 422}),
+                json=body,
+                headers=_APPLY,
+                params={"fieldManager": self._manager, "force": "false", **({"dryRun": "All"} if dry_run else {})},
+                sent=sent,
+            )
+            if answer.status != 409 or "object has been modified" not in _message(answer.body):
+                return answer
+        raise SinkUnavailable(f"Secret {self._namespace}/{self.secret} changes all the time", hint="try again later")
 
     def _body(self, secret: Secret | None = None, note: Note | None = None) -> dict[str, Any]:
         """The whole of what the key's manager wants of the Secret."""
@@ -207,7 +221,7 @@ def _proof(found: Access) -> httpx.Auth:
         def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
             header = found.header()
             if header is not None:
-                request.headers["Authorization"] = header.reveal()
+                request.headers["Authorization"] = sendable(NAME, header).reveal()
             if found.server_name:
                 request.extensions["sni_hostname"] = found.server_name
             yield request

@@ -1,4 +1,4 @@
-"""What a command says, on its way to whoever watches: line by line, bounded, and with the secret covered."""
+"""What a command says, on its way to whoever watches: by line, bounded, the secret covered as far as `cover` can."""
 
 from __future__ import annotations
 

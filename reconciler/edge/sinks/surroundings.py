@@ -7,21 +7,33 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from reconciler.core.command_environment import credential_variables, without_credentials
 from reconciler.core.secret import Secret
 from reconciler.core.variables import Variables
+from reconciler.errors import SinkError
 from reconciler.ports import Mask, unmasked
 
 _T = TypeVar("_T")
 
 Tell = Callable[[str], None]
-"""Gets a line for whoever watches the run; called from any thread."""
+"""Gets a line for whoever watches the run; called from any thread, and must not raise."""
 
 
 def tell_nobody(_line: str) -> None:
     """What a command says is not shown."""
+
+
+@dataclass(slots=True, eq=False)
+class _Shared:
+    """What is made once, or has failed once; whoever asks meanwhile waits for that."""
+
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    made: Any = None
+    is_made: bool = False
+    failed: SinkError | None = None
 
 
 class Surroundings:
@@ -45,7 +57,7 @@ class Surroundings:
         self.command_variables = Variables(command_variables)
         self.tell = tell
         self._lock = threading.Lock()
-        self._shared: dict[Hashable, Any] = {}
+        self._shared: dict[Hashable, _Shared] = {}
         self._stack = ExitStack()
 
     def secret(self, *names: str) -> Secret | None:
@@ -62,14 +74,25 @@ class Surroundings:
         self._mask(secrets)
 
     def shared(self, what: Hashable, make: Callable[[], _T]) -> _T:
-        """The one object of that name, made where it is not there yet; closed with the run where it can be."""
+        """The one object of that name, made where it is not there yet; closed with the run where it can be. What could
+        not be made is not tried again: the SinkError that told why is raised to all who ask for it. One may be made of
+        others.
+        """
         with self._lock:
-            if what not in self._shared:
-                made = make()
-                if isinstance(made, AbstractContextManager):
-                    self._stack.enter_context(made)
-                self._shared[what] = made
-            shared: _T = self._shared[what]
+            one = self._shared.setdefault(what, _Shared())
+        with one.lock:
+            if one.failed is not None:
+                raise one.failed
+            if not one.is_made:
+                try:
+                    one.made = make()
+                except SinkError as error:
+                    one.failed = error
+                    raise
+                one.is_made = True
+                if isinstance(one.made, AbstractContextManager):
+                    self._stack.enter_context(one.made)
+            shared: _T = one.made
             return shared
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from reconciler.core.secret import Secret
 from reconciler.core.times import parse_instant
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.edge.sinks.vault_server import Server, open_server, settings
-from reconciler.edge.sinks.written import at_the_latest
+from reconciler.edge.sinks.written import after_a_write, at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
 _ROUNDS = 10
@@ -208,7 +208,8 @@ class VaultSink:
         """Keep a note beside the secret, where there is room for it and the policy allows it."""
         notes = {self._note_key: None if note is None else str(note)}
         body = {"custom_metadata": notes}
-        self.server.call("PATCH", self._metadata, known=_OK | _NO_ROOM, json=body, headers=_MERGE)
+        with after_a_write():
+            self.server.call("PATCH", self._metadata, known=_OK | _NO_ROOM, json=body, headers=_MERGE)
 
 
 def open_sink(spec: SinkSpec, surroundings: Surroundings) -> VaultSink:

@@ -2,7 +2,8 @@
 
 `BAO_…` goes before `VAULT_…`, as for `bao`. The credential is VAULT_TOKEN, else an AppRole (VAULT_ROLE_ID,
 VAULT_SECRET_ID, VAULT_APPROLE_MOUNT), else what `vault login` left in ~/.vault-token. An AppRole is logged in to when a
-sink first asks, again before its token ends, and its token is revoked with the run.
+sink first asks, and again before its token ends, which stays good for calls in flight and ends by itself. The last
+token is revoked with the run. A login that is refused is not tried again, for Vault locks out who keeps trying.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Server:
     mask: Callable[[Secret], None]
     role: AppRole | None = None
     _ends: float = 0.0
+    _refused: SinkUnavailable | None = None
     _lock: Lock = field(default_factory=Lock)
     _turns: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
 
@@ -75,6 +77,8 @@ class Server:
         with self._lock:
             if self.role is None or time.monotonic() < self._ends:
                 return
+            if self._refused is not None:
+                raise self._refused
             auth = self._login(self.role)
             token = Secret(auth["client_token"])
             self.mask(token)
@@ -83,7 +87,6 @@ class Server:
             self._ends = time.monotonic() + lasts / 2
 
     def _login(self, role: AppRole) -> Mapping[str, Any]:
-        self.service.http.headers.pop(_TOKEN, None)
         credential = {"role_id": role.role_id} | ({"secret_id": role.secret_id} if role.secret_id else {})
         try:
             answer = self.service.call(
@@ -94,10 +97,13 @@ class Server:
                 sent=role.secret_id,
             )
         except SinkError as error:
-            raise SinkUnavailable(
+            told = SinkUnavailable(
                 f"no login with the AppRole at {quoted(role.mount)}: {error.message}",
                 hint="see VAULT_ROLE_ID, VAULT_SECRET_ID and VAULT_APPROLE_MOUNT, and how long that id may be used",
-            ) from None
+            )
+            if not isinstance(error, SinkUnavailable):
+                self._refused = told
+            raise told from None
         auth: Mapping[str, Any] = answer.body["auth"]
         return auth
 

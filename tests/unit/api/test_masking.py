@@ -48,16 +48,15 @@ async def test_the_session_of_a_login_is_told(tmp_path: Path) -> None:
             assert reconciler.sites[0].secret in told.secrets
 
 
-def test_what_a_sink_holds_is_told_whenever_it_is_looked_at(tmp_path: Path) -> None:
+def test_what_a_sink_holds_is_told_when_it_is_observed(tmp_path: Path) -> None:
     told = Told()
-    options = (("path", str(tmp_path / "app.env")), ("variable", "KEY"))
+    spec = SinkSpec(kind="dotenv", options=(("path", str(tmp_path / "app.env")), ("variable", "KEY")))
     with InstalledSinks(mask=told) as sinks:
-        sink = sinks.open(SinkSpec(kind="dotenv", options=options))
-        sink.look()
+        sinks.observe([spec])
         assert told.secrets == []
 
         (tmp_path / "app.env").write_text("KEY=of somebody\n", encoding="utf-8")
-        sink.look()
+        sinks.observe([spec])
 
     assert told.secrets == [Secret("of somebody")]
 

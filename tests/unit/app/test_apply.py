@@ -207,7 +207,7 @@ async def test_a_key_without_sink_is_made_and_the_report_says_where_its_secret_i
     outcome = await shop.apply(desired(wanted("new")))
 
     assert statuses(outcome) == {"new": APPLIED}
-    assert told(outcome, "new").startswith("its secret was delivered nowhere | copy it from the Appwrite Console")
+    assert told(outcome, "new").startswith("its secret was delivered nowhere | `reconciler reveal ADDRESS` prints it")
 
 
 # --- servers before 2.0 keep an old project cache until the next write ---

@@ -215,6 +215,40 @@ async def test_a_sink_that_cannot_be_put_back_is_told_with_the_time_at_which_its
     assert (await new_key(shop)).name == "CI (undelivered)"
 
 
+@dataclass(slots=True)
+class NotedSink(FakeSink):
+    """A sink that keeps a note, and shows what it holds only after the plan."""
+
+    note: Note | None = None
+    shows_value: bool = True
+
+    def look(self) -> Holding:
+        return Holding(occupied=True, secret=self.held if self.shows_value else None, note=self.note)
+
+
+@dataclass(slots=True)
+class UnseenSinks(FakeSinks):
+    """Sinks that nobody could look into at the plan."""
+
+    def observe(self, specs: Iterable[SinkSpec]) -> Held:
+        return {spec: Holding(occupied=None, why="it answered 503") for spec in specs}
+
+
+@pytest.mark.parametrize("shows_value", [True, False])
+async def test_the_secret_of_another_manifests_key_that_the_plan_could_not_see_is_not_overwritten(
+    shop: Shop, shows_value: bool
+) -> None:
+    theirs = Note(key_id=key_id(replace(REALM, owner="other"), "new"), created=NOW, fingerprint="0" * 32)
+    sink = NotedSink(held=Secret("theirs"), note=theirs, shows_value=shows_value)
+
+    outcome = await shop.apply(WISH, sinks=UnseenSinks({SINK: sink}))
+
+    assert statuses(outcome) == {"new": UNDELIVERED}
+    assert f"it holds the secret of another manifest's or environment's key, {theirs.key_id}" in told(outcome, "new")
+    assert (sink.held, sink.writes) == (Secret("theirs"), [])
+    assert await shop.keys() == {}
+
+
 async def test_a_value_that_somebody_else_wrote_meanwhile_is_left_alone(shop: Shop, sink: FakeSink) -> None:
     shop.fail(Rule(method="PUT", fault=Answer(status=403)))
     shop.wire.before = lambda call: setattr(sink, "held", Secret("theirs")) if call.startswith("PUT") else None

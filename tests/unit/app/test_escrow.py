@@ -11,6 +11,7 @@ import pytest
 from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY, UNSEEN, Held, Holding, Note, holding
 from reconciler.core.outcome import EnvironmentOutcome, Result, Status
+from reconciler.core.plan import Deliver
 from reconciler.core.secret import Secret
 from reconciler.emulator.faults import Faults
 from reconciler.emulator.rules import Answer, Rule
@@ -187,6 +188,19 @@ async def test_the_run_that_delivers_the_key_after_all_lets_go_of_its_secret() -
 
         assert only(outcome).status is Status.APPLIED
         assert (set(await shop.keys()), escrow.kept) == ({NEW}, {})
+
+
+async def test_a_key_that_is_committed_without_being_delivered_stays_in_escrow(shop: Shop) -> None:
+    escrow = MemoryEscrow()
+    fail(shop, DELETE_FAILS)
+    await shop.apply(WISH, sinks=Sinks(Sink(refuses=True)), escrow=escrow)
+    mend(shop)
+    shop.move(timedelta(minutes=20))
+
+    result = only(await shop.apply(desired(wanted("new")), sinks=Sinks(Sink()), escrow=escrow))
+
+    assert (type(result.change), result.status) == (Deliver, Status.APPLIED)
+    assert await works(shop, escrow.kept[NEW])
 
 
 @pytest.mark.parametrize(("name", "age"), [("CI (undelivered)", 6), ("CI", 0)], ids=["half made", "working"])

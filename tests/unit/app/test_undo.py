@@ -1,12 +1,13 @@
 """A clear no is not always the truth: what was applied already, or is in use already, is not undone."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from reconciler.core.desired import After, At
+from reconciler.core.holding import EMPTY, Holding, Note
 from reconciler.core.outcome import Status
 from reconciler.core.secret import Secret
 from reconciler.emulator.rules import Answer, DropAfter, Rule
@@ -114,3 +115,52 @@ async def test_what_a_dead_run_left_is_not_made_again_once_its_expiry_has_passed
     plan = (await shop.plan(wish)).plan
     assert plan.changes == ()
     assert plan.warnings == ("staging/new is not created: its expire is in the past",)
+
+
+@dataclass(slots=True)
+class DatedSink(FakeSink):
+    """A sink that tells of its value only when it was written; `lags` where it told that too early."""
+
+    written: datetime = NOW
+    lags: bool = False
+
+    def look(self) -> Holding:
+        if self.held is None:
+            return EMPTY
+        return Holding(occupied=True, written=NOW if self.lags else self.written)
+
+    def write(self, secret: Secret, note: Note | None) -> None:
+        FakeSink.write(self, secret, note)
+        self.written += timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("since", [timedelta(), timedelta(minutes=1)], ids=["ours", "another's"])
+async def test_what_somebody_else_wrote_since_into_a_sink_that_shows_nothing_stays(
+    shop: Shop, since: timedelta
+) -> None:
+    sink = DatedSink()
+
+    def overtaken(call: str) -> None:
+        if call.startswith("PUT") and since:
+            sink.held, sink.written = Secret("somebody else's"), sink.written + since
+
+    shop.fail(Rule(method="PUT", fault=Answer(status=403)))
+    shop.wire.before = overtaken
+    outcome = await shop.apply(WISH, sinks=FakeSinks({SINK: sink}))
+
+    assert statuses(outcome) == {"new": Status.UNDELIVERED}
+    assert sink.held == (Secret("somebody else's") if since else None)
+
+
+async def test_a_time_that_was_read_too_early_makes_our_own_value_nobody_elses(shop: Shop) -> None:
+    sink = DatedSink(held=Secret("old"), lags=True)
+
+    def caught_up(call: str) -> None:
+        sink.lags = sink.lags and not call.startswith("PUT")
+
+    shop.fail(Rule(method="PUT", fault=Answer(status=403)))
+    shop.wire.before = caught_up
+    outcome = await shop.apply(WISH, sinks=FakeSinks({SINK: sink}))
+
+    assert "cannot be put back" in told(outcome, "new")
+    assert set(await shop.keys()) == {NEW}

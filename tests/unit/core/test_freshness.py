@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.core.desired import After, At, Desired, Never, SinkSpec
 from reconciler.core.freshness import Standing, standing
-from reconciler.core.holding import EMPTY, Held, holding
+from reconciler.core.holding import EMPTY, Held, Holding, holding
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Retire, Update
 from reconciler.core.planner import plan_environment
@@ -160,6 +160,64 @@ def test_a_key_that_had_to_be_made_twice_is_followed_through_its_generations() -
     assert done.done
     assert [type(change) for change in leftover_gone.pending] == [Create]
     assert [type(change) for change in leftover_gone.done] == [Delete]
+
+
+EMPTIED: Held = {SINK: EMPTY, OTHER_SINK: EMPTY}
+THEIRS: Held = {SINK: holding(Secret("somebody's")), OTHER_SINK: EMPTY}
+UNTOLD: Held = {SINK: Holding(occupied=True), OTHER_SINK: EMPTY}
+SHOWN = "replaces a value (dotenv secrets/staging.env APPWRITE_API_KEY)"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((), ()),
+        ((), (live_key(),)),
+        ((live_key(),), (live_key(),)),
+        ((undelivered(secret=None),), (undelivered(secret=None),)),
+    ],
+    ids=["make", "make, and another run did", "deliver", "make again"],
+)
+def test_a_value_that_stands_in_a_sink_and_that_the_plan_did_not_show_is_not_overwritten(
+    before: tuple[LiveKey, ...], after: tuple[LiveKey, ...]
+) -> None:
+    wish = desired(wanted(sinks=(SINK,)))
+
+    stands = later(wish, live(*before), live(*after), EMPTIED, THEIRS)
+
+    assert [(type(each), each.address) for each in stands.pending if not isinstance(each, Delete)] == []
+    assert SHOWN in "".join(each.message for each in stands.stale)
+    assert later(wish, live(*before), live(*after), THEIRS, THEIRS).stale == ()
+    assert later(wish, live(*before), live(*after), THEIRS, EMPTIED).stale == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ((), (undelivered(),)),
+        ((), (undelivered(secret=None),)),
+        ((undelivered(),), (undelivered(),)),
+    ],
+    ids=["deliver", "make again", "go on"],
+)
+def test_what_a_killed_run_wrote_into_a_sink_that_shows_nothing_keeps_nobody_from_finishing_it(
+    before: tuple[LiveKey, ...], after: tuple[LiveKey, ...]
+) -> None:
+    stands = later(desired(wanted(sinks=(SINK,))), live(*before), live(*after), EMPTIED, UNTOLD)
+
+    assert stands.pending
+    assert stands.stale == ()
+
+
+def test_a_value_in_a_sink_of_which_the_plan_does_not_speak_keeps_nobody_from_the_others() -> None:
+    wish = desired(wanted(sinks=(SINK, OTHER_SINK)))
+    saved = plan_environment(desired(wanted(sinks=(OTHER_SINK,))), live(live_key()), EMPTIED)
+
+    stands = stand(saved, wish, live(live_key()), THEIRS)
+
+    (left,) = stands.pending
+    assert isinstance(left, Deliver)
+    assert (left.sinks, stands.stale) == ((OTHER_SINK,), ())
 
 
 @pytest.mark.parametrize(

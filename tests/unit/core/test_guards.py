@@ -76,6 +76,16 @@ def test_what_a_run_that_died_has_left_does_not_count_among_the_deletions() -> N
     assert refusals(desired(), live(*left)) == ()
 
 
+def test_what_a_run_that_died_has_left_and_older_generations_are_no_keys_that_go() -> None:
+    unfinished = tuple(undelivered(f"gone-{number}") for number in range(4))
+    older = tuple(live_key(id=key_id(REALM, f"key-{number}", 1)) for number in range(4))
+    newer = tuple(live_key(id=key_id(REALM, f"key-{number}", 2)) for number in range(4))
+
+    found = refusals(desired(*kept(10)), live(*owned(10)[4:], *unfinished, *older, *newer))
+
+    assert names(found) == []
+
+
 def test_unmanaged_keys_do_not_count_among_the_owned_ones() -> None:
     strangers = tuple(live_key(id=f"stranger-{number}") for number in range(50))
 

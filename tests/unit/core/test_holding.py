@@ -21,7 +21,7 @@ from reconciler.core.holding import (
     note_of,
     parse_note,
 )
-from reconciler.core.ids import Realm, key_id
+from reconciler.core.ids import MAX_GENERATION, Realm, key_id
 from reconciler.core.plan import Create, Deliver, EnvironmentPlan, Reason, Retire, Unseen
 from reconciler.core.planner import plan_environment, sinks_to_look_at
 from reconciler.core.secret import Secret
@@ -33,6 +33,7 @@ SHOWN = live_key(secret=SECRET)
 HIDDEN = live_key(secret=None)
 NOTE = note_of(SHOWN, SECRET)
 NOTE_OF_OLD = note_of(replace(SHOWN, id=owned_id("ci", 2)), OTHER)
+SECOND = timedelta(seconds=1)
 HOOK = SinkSpec(kind="exec", options=(("command", ("./push",)),))
 
 
@@ -46,11 +47,13 @@ HOOK = SinkSpec(kind="exec", options=(("command", ("./push",)),))
         (holding(SECRET, NOTE), Match.HOLDS, Match.HOLDS),
         (holding(OTHER, NOTE), Match.LACKS, Match.LACKS),
         (holding(OTHER, NOTE_OF_OLD), Match.LACKS, Match.LACKS),
+        (holding(SECRET, NOTE_OF_OLD), Match.HOLDS, Match.UNKNOWN),
+        (replace(holding(SECRET, NOTE_OF_OLD), written=SHOWN.created - SECOND), Match.HOLDS, Match.LACKS),
         (Holding(occupied=True, note=NOTE), Match.HOLDS, Match.HOLDS),
         (Holding(occupied=True, note=NOTE_OF_OLD), Match.LACKS, Match.LACKS),
         (Holding(occupied=True, note=replace(NOTE, fingerprint="0" * 32)), Match.LACKS, Match.HOLDS),
         (Holding(occupied=True), Match.UNKNOWN, Match.UNKNOWN),
-        (Holding(occupied=True, written=SHOWN.created - timedelta(seconds=1)), Match.LACKS, Match.LACKS),
+        (Holding(occupied=True, written=SHOWN.created - SECOND), Match.LACKS, Match.LACKS),
         (Holding(occupied=True, written=SHOWN.created), Match.UNKNOWN, Match.UNKNOWN),
     ],
 )
@@ -100,12 +103,19 @@ def test_where_secrets_are_hidden_a_sink_that_lacks_one_gets_that_of_a_new_key()
     assert (retire.key_id, retire.after.expire) == (owned_id("ci"), NOW + timedelta(hours=48))
 
 
-@pytest.mark.parametrize("held", [None, UNSEEN, Holding(occupied=True), holding(OTHER)])
-def test_where_nothing_is_known_no_key_is_made_and_that_is_said(held: Holding | None) -> None:
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (None, "it cannot be read"),
+        (UNSEEN, ""),
+        (Holding(occupied=True), ""),
+        (holding(OTHER), "no note tells whose value it holds"),
+    ],
+)
+def test_where_nothing_is_known_no_key_is_made_and_that_is_said(held: Holding | None, why: str) -> None:
     made = plan(held)
 
     assert made.changes == ()
-    why = "it cannot be read" if held is None else ""
     assert made.unseen == (Unseen(address="staging/ci", sink="dotenv secrets/staging.env APPWRITE_API_KEY", why=why),)
 
 
@@ -169,6 +179,17 @@ def test_a_sink_with_the_id_in_its_place_is_looked_at_for_every_id_that_its_key_
         f"{owned_id('ci', 4)}.env",
         f"{owned_id('ci', 5)}.env",
         "secrets/staging.env",
+    ]
+
+
+def test_after_the_last_generation_there_is_no_other_place_to_look_at() -> None:
+    sink = replace(SINK, options=(("path", "{id}.env"), ("variable", "A")))
+
+    looked = sinks_to_look_at(desired(wanted(sinks=(sink,))), live(live_key(generation=MAX_GENERATION)))
+
+    assert [each.option("path") for each in looked] == [
+        f"{owned_id('ci')}.env",
+        f"{owned_id('ci', MAX_GENERATION)}.env",
     ]
 
 

@@ -14,6 +14,8 @@ def sink(kind: str, **options: str) -> SinkSpec:
     ("one", "two", "together"),
     [
         (sink("vault", secret="a", field="x"), sink("vault", secret="a", field="x", mount="secret"), True),
+        (sink("vault", secret="a", field="x"), sink("vault", secret="/a/", field="x", mount="secret/"), True),
+        (sink("vault", secret="a/b", field="x"), sink("vault", secret="ab", field="x"), False),
         (sink("vault", secret="a", field="x"), sink("vault", secret="a", field="y"), False),
         (sink("vault", secret="a", field="x"), sink("vault", secret="a", field="x", mount="team"), False),
         (sink("aws", secret="a"), sink("aws", secret="a", field="x"), True),

@@ -408,8 +408,8 @@ def test_changes_come_by_address() -> None:
 
 
 def test_a_plan_agrees_with_the_same_plan_at_another_time_and_no_other() -> None:
-    def plan_at(world: Live) -> EnvironmentPlan:
-        return plan_environment(desired(wanted(expiry=After(DAY), sinks=(SINK,))), world, {})
+    def plan_at(world: Live, held: Held | None = None) -> EnvironmentPlan:
+        return plan_environment(desired(wanted(expiry=After(DAY), sinks=(SINK,))), world, held or {})
 
     def agrees(one: EnvironmentPlan, other: EnvironmentPlan) -> bool:
         return Plan(environments=(one,)).agrees_with(Plan(environments=(other,)))
@@ -419,3 +419,4 @@ def test_a_plan_agrees_with_the_same_plan_at_another_time_and_no_other() -> None
     assert not agrees(shown, plan_at(live(live_key())))
     assert not agrees(plan_at(live(live_key())), plan_at(live(live_key(title="Other"))))
     assert not agrees(plan_at(live(live_key("old"))), plan_at(live()))
+    assert not agrees(shown, plan_at(live(), {SINK: holding(SECRET)}))

@@ -1,5 +1,6 @@
 """A key's file is new, whole and its owner's alone."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -94,6 +95,39 @@ def test_what_it_made_it_reads_and_removes(tmp_path: Path) -> None:
 
     assert list(tmp_path.iterdir()) == []
     file.remove()
+
+
+@pytest.mark.parametrize("error", [errno.EINVAL, errno.ENOTSUP])
+def test_a_folder_that_knows_no_flushing_is_no_reason_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    break_flushes_of_folders(monkeypatch, error)
+
+    KeyFile(tmp_path / "key").write(SECRET, None)
+
+    assert (tmp_path / "key").read_text() == "standard_5ec4e7\n"
+
+
+def test_a_file_whose_name_could_not_be_flushed_is_removed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_flushes_of_folders(monkeypatch, errno.EIO)
+    file = KeyFile(tmp_path / "key")
+    with pytest.raises(SinkError, match="Input/output error"):
+        file.write(SECRET, None)
+
+    file.remove()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def break_flushes_of_folders(monkeypatch: pytest.MonkeyPatch, error: int) -> None:
+    real = os.fsync
+
+    def flush(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(error, os.strerror(error))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", flush)
 
 
 def test_a_disk_that_is_full_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,7 +62,8 @@ def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     with caplog.at_level(logging.DEBUG):
         yield
-    assert SECRET.reveal() not in caplog.text
+    ours = [record for record in caplog.get_records("call") if not record.name.startswith("moto")]  # the server
+    assert [record for record in ours if SECRET.reveal() in record.getMessage()] == []
 
 
 @pytest.fixture(autouse=True)
@@ -311,6 +312,30 @@ def test_a_writer_that_comes_in_between_loses_nothing(secrets: Any, name: str, m
     assert json.loads(text(secrets, name)) == {"A": "1", "B": "2", "C": "3", FIELD: SECRET.reveal()}
 
 
+def test_a_field_that_was_written_once_is_no_clear_no_when_it_cannot_be_written_again(
+    secrets: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reconciler.edge.sinks.aws_secrets import SecretsManagerSink as Sink
+
+    secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
+    real = Sink._put
+
+    def between(self: Sink, ours: Secret) -> str:
+        """Somebody writes before us, and our right to write ends after the first time."""
+        monkeypatch.setattr(Sink, "_put", refused)
+        secrets.put_secret_value(SecretId=name, SecretString=json.dumps({"A": "1", "B": "2"}))
+        return real(self, ours)
+
+    def refused(*_: Any) -> str:
+        raise SinkError("AWS answered ExpiredTokenException")
+
+    monkeypatch.setattr(Sink, "_put", between)
+    with pytest.raises(SinkUnavailable, match="ExpiredTokenException"):
+        a_sink(secret=name, field=FIELD).write(SECRET, NOTE)
+
+    assert json.loads(text(secrets, name)) == {"A": "1", FIELD: SECRET.reveal()}
+
+
 def test_a_secret_that_somebody_makes_meanwhile_is_kept(
     secrets: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,7 +359,7 @@ def test_an_old_version_that_is_read_late_is_not_taken_for_a_newer_one(
 ) -> None:
     """What Secrets Manager answers may be a moment old: the version before ours is then one before that."""
     secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
-    from reconciler.edge.sinks.aws_secrets import SecretSink as Sink
+    from reconciler.edge.sinks.aws_secrets import SecretsManagerSink as Sink
     from reconciler.edge.sinks.aws_secrets import _Version
 
     real = Sink._version
@@ -396,14 +421,67 @@ def test_a_parameter_keeps_its_words_and_its_kms_key(parameters: Any, name: str)
     sink = a_sink(parameter=f"/{name}")
 
     sink.write(OTHER, NOTE)
-    sink.write(SECRET, NOTE)
+    with puts_of(sink) as sent:
+        sink.write(SECRET, NOTE)
 
     assert described(parameters, f"/{name}")["Description"] == f"for the shop {NOTE}"
-    assert described(parameters, f"/{name}")["KeyId"] == "alias/shop"
+    assert [put["KeyId"] for put in sent] == ["alias/shop"]  # without it AWS would take its own, and moto would not
 
     sink.write(OTHER, None)
 
     assert described(parameters, f"/{name}")["Description"] == "for the shop"
+
+
+@contextmanager
+def puts_of(sink: Any) -> Iterator[list[Mapping[str, Any]]]:
+    """The arguments of each put_parameter that the sink's client sends meanwhile."""
+    sent: list[Mapping[str, Any]] = []
+    events = sink.sink.aws._client.meta.events
+
+    def note(params: Mapping[str, Any], **_: Any) -> None:
+        sent.append(dict(params))
+
+    events.register("provide-client-params.ssm.PutParameter", note)
+    try:
+        yield sent
+    finally:
+        events.unregister("provide-client-params.ssm.PutParameter", note)
+
+
+def test_a_parameter_that_cannot_be_described_now_is_not_written(parameters: Any, name: str, standing: Between) -> None:
+    owners = {"Description": "for the shop", "KeyId": "alias/shop"}
+    parameters.put_parameter(Name=f"/{name}", Value="old", Type="SecureString", **owners)
+    sink = a_sink(parameter=f"/{name}")
+    standing.calls.faults.append(Fault(method="POST", reply=refusal(400, "ThrottlingException"), times=4))
+
+    with pytest.raises(SinkError, match="answered ThrottlingException") as caught:
+        sink.write(SECRET, NOTE)
+
+    assert not isinstance(caught.value, SinkUnavailable)
+    assert parameters.get_parameter(Name=f"/{name}", WithDecryption=True)["Parameter"]["Value"] == "old"
+    assert described(parameters, f"/{name}")["Description"] == "for the shop"
+
+
+def test_a_parameter_that_may_not_be_described_is_written_with_the_kms_key_that_is_named_alone(
+    aws: Aws, parameters: Any, name: str, variables: Callable[..., None]
+) -> None:
+    owners = {"Description": "for the shop", "KeyId": "alias/shop"}
+    parameters.put_parameter(Name=f"/{name}", Value="old", Type="SecureString", **owners)
+    variables(**aws.user("describes-nothing", "ssm:GetParameter", "ssm:PutParameter"))
+    unnamed, named = a_sink(parameter=f"/{name}"), a_sink(parameter=f"/{name}", kms_key="alias/shop")
+
+    with enforced():
+        for attempt in (unnamed.preflight, lambda: unnamed.write(SECRET, NOTE)):
+            with pytest.raises(SinkError, match="would lose its KMS key, which the credential may not see") as caught:
+                attempt()
+            assert caught.value.hint == "give its policy ssm:DescribeParameters, or name the key as `kms_key`"
+            assert not isinstance(caught.value, SinkUnavailable)
+        assert unnamed.look().secret == Secret("old")
+        with puts_of(named) as sent:
+            named.preflight()
+            named.write(SECRET, NOTE)
+
+    assert [(put["KeyId"], "Description" in put) for put in sent] == [("alias/shop", False)]
 
 
 def test_a_parameter_gets_the_kms_key_that_is_named(parameters: Any, name: str) -> None:
@@ -528,7 +606,7 @@ def test_a_parameter_that_may_only_be_written_compares_nothing(
     aws: Aws, name: str, variables: Callable[..., None]
 ) -> None:
     variables(**aws.user("puts", "ssm:PutParameter"))
-    sink = a_sink(parameter=f"/{name}")
+    sink = a_sink(parameter=f"/{name}", kms_key="alias/shop")
 
     with enforced():
         sink.write(SECRET, NOTE)
@@ -578,6 +656,30 @@ def test_the_secrets_among_the_variables_are_masked(name: str) -> None:
     surroundings.close()
 
     assert masked == [Secret("key"), Secret("token")]
+
+
+def test_the_variables_that_are_given_come_before_those_of_the_process(
+    aws: Aws, secrets: Any, name: str, variables: Callable[..., None]
+) -> None:
+    variables(**aws.user("nothing", "iam:GetUser"))
+    given = aws.user("given", *READ, *WRITE)
+
+    with enforced():
+        sinks(**given).open(spec(secret=name)).write(SECRET, None)
+
+    assert text(secrets, name) == SECRET.reveal()
+
+
+def test_a_profile_that_is_given_comes_before_what_the_process_has(name: str) -> None:
+    with pytest.raises(SinkUnavailable, match="nobody"):
+        sinks(AWS_PROFILE="nobody").open(spec(secret=name))
+
+
+def test_a_part_of_botocore_that_is_to_log_requests_does_not(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "botocore.endpoint"):
+        a_sink(secret=name).write(SECRET, None)
+
+    assert [record for record in caplog.records if record.name == "botocore.endpoint"] == []
 
 
 def test_no_region_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -672,6 +774,20 @@ def test_a_limit_is_a_clear_no(name: str, standing: Between) -> None:
         a_sink(secret=name).write(SECRET, NOTE)
 
     assert not isinstance(caught.value, SinkUnavailable)
+
+
+def test_a_note_that_fails_after_the_value_was_written_is_no_clear_no(
+    secrets: Any, name: str, standing: Between
+) -> None:
+    secrets.create_secret(Name=name, SecretString="old")
+    expired = refusal(400, "ExpiredTokenException", "The security token expired")
+    standing.calls.faults += [Fault(method="POST"), Fault(method="POST", reply=expired)]
+
+    with pytest.raises(SinkUnavailable, match="ExpiredTokenException") as caught:
+        a_sink(secret=name).write(SECRET, NOTE)
+
+    told(caught.value)
+    assert text(secrets, name) == SECRET.reveal()
 
 
 def test_words_that_repeat_the_secret_are_left_out(name: str, standing: Between) -> None:

@@ -20,6 +20,8 @@ from reconciler.core.desired import SinkSpec, Subject
 from reconciler.core.holding import UNSEEN, Note, fingerprint
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks
+from reconciler.edge.sinks.exec import open_sink
+from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 from reconciler.ports import SecretSink
 
@@ -253,10 +255,10 @@ def test_a_command_that_stops_talking_is_late_too(hook: Hook) -> None:
     refused(lambda: sink.write(SECRET, NOTE), SinkUnavailable)
 
 
-def test_minutes_are_minutes(hook: Hook) -> None:
-    assert getattr(hook.sink("true", timeout="2m"), "seconds", None) == 120
-    spec = SinkSpec(kind="exec", options=(("command", ("true",)),), folder=".")
-    assert getattr(hook.sinks.open(spec), "seconds", None) == 60
+@pytest.mark.parametrize(("told", "seconds"), [({"timeout": "2m"}, 120), ({}, 60)])
+def test_minutes_are_minutes(told: dict[str, str], seconds: int) -> None:
+    spec = SinkSpec(kind="exec", options=(("command", ("true",)), *told.items()), folder=".", subject=SUBJECT)
+    assert open_sink(spec, Surroundings({})).seconds == seconds
 
 
 @pytest.mark.parametrize("name", ["TERM", "KILL", "SEGV"])

@@ -11,7 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from reconciler.core.desired import SinkSpec
 from reconciler.core.secret import Secret
+from reconciler.edge.sinks import InstalledSinks
 from reconciler.edge.sinks.http import Answer, Service, open_client
 from reconciler.errors import SinkError, SinkUnavailable
 from tests.repository import ROOT
@@ -63,11 +65,15 @@ def no(status: int, words: str = "", **headers: str) -> Reply:
 
 
 def shown(error: BaseException) -> str:
-    """All that a traceback tells, and the values of variables in frames of ours."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    ours = [frame for frame in frames if Path(frame.f_code.co_filename).is_relative_to(ROOT / "reconciler")]
-    assert ours
-    return "".join((*traceback.format_exception(error), *(repr(frame.f_locals) for frame in ours)))
+    """All that a traceback tells, and the values of variables in its frames, but for those of tests."""
+    words = traceback.format_exception(error)
+    told: traceback.TracebackException | None = traceback.TracebackException.from_exception(error, capture_locals=True)
+    while told is not None:
+        frames = [frame for frame in told.stack if not Path(frame.filename).is_relative_to(ROOT / "tests")]
+        assert frames
+        words += [str(frame.locals) for frame in frames]
+        told = told.__cause__ or (None if told.__suppress_context__ else told.__context__)
+    return "".join(words)
 
 
 def test_a_secret_in_a_body_becomes_text_where_it_is_sent(service: Service, calls: Calls) -> None:
@@ -205,6 +211,19 @@ def test_a_secret_beside_the_body_is_kept_out_of_words_too(service: Service, cal
         service.call("DELETE", "/x", known=OK, sent=TOKEN)
 
 
+@pytest.mark.parametrize(
+    ("header", "before"), [("Authorization", "Bearer "), ("PRIVATE-TOKEN", ""), ("X-Vault-Token", "")]
+)
+def test_a_service_that_repeats_the_credential_repeats_it_to_nobody(
+    service: Service, calls: Calls, header: str, before: str
+) -> None:
+    service.http.headers[header] = f"{before}{TOKEN.reveal()}"
+    calls.faults.append(Fault(method="POST", reply=no(400, f"not with {header}: {before}{TOKEN.reveal()}")))
+
+    with pytest.raises(SinkError, match=r"^the vault answered 400$"):
+        write(service)
+
+
 def test_long_words_are_cut(service: Service, calls: Calls) -> None:
     calls.faults.append(Fault(method="POST", reply=no(400, "x" * 1000)))
 
@@ -315,8 +334,71 @@ def test_an_authority_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert str(tmp_path / "ca.pem") in caught.value.hint
 
 
+def test_a_proxy_that_needs_a_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
+    with pytest.raises(SinkUnavailable, match=r"can be prepared: ImportError$") as caught:
+        a_client("https://vault.example")
+
+    assert "HTTPS_PROXY" in caught.value.hint
+
+
 def test_a_credential_that_no_header_carries_is_refused_without_showing_it() -> None:
     with pytest.raises(SinkUnavailable, match="holds a character that none has") as caught:
         open_client("https://localhost", "the vault", {}, ("X-Token", Secret("token\n")))
 
     assert "token" not in str(caught.value)
+
+
+def test_a_header_that_cannot_be_sent_is_not_shown(service: Service) -> None:
+    service.http.headers["X-Token"] = f"{TOKEN.reveal()}\n"
+
+    with pytest.raises(SinkUnavailable, match=r"^the vault cannot be reached: LocalProtocolError$"):
+        write(service)
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "vault.localhost", "127.0.0.1", "127.8.8.8:8200", "[::1]:8200", "LOCALHOST"]
+)
+def test_this_machine_is_talked_to_without_tls(host: str) -> None:
+    a_client(f"http://{host}/").close()
+
+
+@pytest.mark.parametrize(
+    "host", ["vault.example", "10.0.0.1:8200", "localhost.example", "[2001:db8::1]", "127.0.0.1.example"]
+)
+def test_no_other_machine_is(host: str) -> None:
+    with pytest.raises(SinkUnavailable, match=r"^the vault has an address that begins with http://") as caught:
+        a_client(f"http://{host}/")
+
+    assert caught.value.hint.startswith("write https://")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "variables"),
+    [
+        ("vault", {"secret": "s", "field": "F"}, {"VAULT_ADDR": "http://vault.example", "VAULT_TOKEN": "t"}),
+        (
+            "github_actions",
+            {"repository": "a/b", "secret": "S"},
+            {"GITHUB_API_URL": "http://git.example", "GH_TOKEN": "t"},
+        ),
+        (
+            "gitlab_ci",
+            {"gitlab_project": "a/b", "variable": "V"},
+            {"CI_SERVER_URL": "http://git.example", "GITLAB_TOKEN": "t"},
+        ),
+        ("kubernetes", {"secret": "s", "key": "K"}, {"KUBECONFIG": "kubeconfig"}),
+    ],
+)
+def test_no_sink_sends_a_secret_in_the_open(
+    kind: str, options: dict[str, str], variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("kubeconfig").write_text(
+        "{current-context: c, contexts: [{name: c, context: {cluster: k}}],"
+        " clusters: [{name: k, cluster: {server: 'http://k8s.example'}}]}"
+    )
+    with InstalledSinks(variables) as sinks:
+        (held,) = sinks.observe([SinkSpec(kind=kind, options=tuple(sorted(options.items())))]).values()
+
+    assert "begins with http://, and secrets go over TLS only" in held.why

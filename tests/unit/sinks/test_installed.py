@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from reconciler import api
+from reconciler.api.sinks import Undoing
 from reconciler.core.desired import SinkSpec
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks
-from reconciler.errors import ManifestError, ReconcilerError, SinkUnavailable, UsageError
+from reconciler.errors import ManifestError, ReconcilerError, SinkError, SinkUnavailable, UsageError
 
 SPEC = SinkSpec(kind="pass", options=(("name", "x"),))
 TEXT = f"standard_{'0123456789abcdef' * 16}"
@@ -86,6 +87,14 @@ def test_its_own_errors_are_its_own_and_others_show_only_what_they_are(install: 
     assert TEXT[9:] not in "".join(traceback.format_exception(caught.value))
     with pytest.raises(SystemExit):
         sink.remove()
+
+
+def test_one_that_can_put_back_what_it_replaced_may_do_so(install: Install) -> None:
+    install(WHOLE.replace("    def remove", '    def undo(self): raise SinkError("undone")\n    def remove'))
+    sink = InstalledSinks().open(SPEC)
+    assert isinstance(sink, Undoing)
+    with pytest.raises(SinkError, match="undone"):
+        sink.undo()
 
 
 def test_it_may_look_at_many_sinks_at_once(install: Install) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY
+from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks, http, kubeconfig
 from reconciler.errors import SinkError, SinkUnavailable
 from tests.support.cluster import CERTIFICATE, Cluster, User, a_cluster
@@ -214,6 +215,9 @@ def test_a_command_that_gives_no_credential_is_told(tmp_path: Path, cluster: Clu
         ({"command": None}, "is not named"),
         ({"apiVersion": "client.authentication.k8s.io/v1alpha1"}, "speaks another version"),
         ({"interactiveMode": "Always"}, "wants a terminal"),
+        ({"env": [{"name": "A"}]}, "args or env is wrong"),
+        ({"env": {"A": "right"}}, "args or env is wrong"),
+        ({"args": 1}, "args or env is wrong"),
     ],
 )
 def test_a_command_that_cannot_be_run_is_told(
@@ -246,6 +250,18 @@ def test_a_credential_goes_over_tls_only(tmp_path: Path) -> None:
 def test_a_proxy_is_gone_through(tmp_path: Path, cluster: Cluster) -> None:
     variables = write(tmp_path, edited(cluster.address, "cluster", **{"proxy-url": "http://127.0.0.1:1"}))
     assert "cannot be reached" in refused(variables).message
+
+
+@pytest.mark.parametrize(
+    ("proxy", "told"),
+    [
+        ("socks5://127.0.0.1:1", "neither http:// nor https://"),
+        ("ftp://user:right@127.0.0.1:1", "neither http:// nor https://"),
+        ("http://127.0.0.1:right", "can be prepared: InvalidURL"),
+    ],
+)
+def test_a_proxy_that_cannot_be_gone_through_is_told(tmp_path: Path, cluster: Cluster, proxy: str, told: str) -> None:
+    assert told in refused(write(tmp_path, edited(cluster.address, "cluster", **{"proxy-url": proxy}))).message
 
 
 @pytest.mark.parametrize(
@@ -294,8 +310,52 @@ def test_without_a_kubeconfig_a_pod_is_its_own_account(
     }
     assert refused(variables).message == "there is no kubeconfig"
     (tmp_path / "account").mkdir()
-    assert "token: No such file" in refused(variables).message or "No such file" in refused(variables).message
+    assert "account/namespace: No such file" in refused(variables).message
     for name, text in (("token", "right"), ("namespace", "shop"), ("ca.crt", CERTIFICATE.read_text("ascii"))):
         (tmp_path / "account" / name).write_text(text, encoding="ascii")
     look(variables)
     assert refused(variables, context="production").message == "there is no kubeconfig"
+
+
+@pytest.mark.parametrize("token", ["right\n", " right", "right\r\n"])
+def test_white_space_around_a_token_is_none_of_it(tmp_path: Path, cluster: Cluster, token: str) -> None:
+    look(write(tmp_path, config_of(cluster.address, token=token)))
+    script(tmp_path, f"cat <<'END'\n{credential(token=token)}\nEND")
+    look(write(tmp_path, plugin(cluster.address)))
+
+
+@pytest.mark.parametrize("token", ["right\nright", "righté", "right\x00"])
+def test_a_token_that_no_header_carries_is_refused_and_not_shown(tmp_path: Path, cluster: Cluster, token: str) -> None:
+    for text in (config_of(cluster.address, token=token), config_of(cluster.address, tokenFile="token")):
+        (tmp_path / "token").write_text(token, encoding="utf-8")
+        error = refused(write(tmp_path, text))
+        assert error.message.startswith("the credential for Kubernetes holds a character that none has")
+
+
+def test_a_file_with_a_token_that_is_no_text_is_named(tmp_path: Path, cluster: Cluster) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    assert "token is no text" in refused(write(tmp_path, config_of(cluster.address, tokenFile="token"))).message
+
+
+def test_what_proves_who_asks_is_masked(tmp_path: Path, cluster: Cluster) -> None:
+    (tmp_path / "token").write_text("right\n", encoding="ascii")
+    script(tmp_path, f"echo '{credential(token='right')}'")
+    for text in (
+        config_of(cluster.address, token="right"),
+        config_of(cluster.address, tokenFile="token"),
+        config_of(cluster.address, username="ci", password="right"),
+        plugin(cluster.address),
+    ):
+        masked: list[Secret] = []
+        with InstalledSinks({"PATH": os.environ["PATH"], **write(tmp_path, text)}, masked.extend) as sinks:
+            sinks.open(SinkSpec(kind="kubernetes", options=(("key", "K"), ("secret", "s")))).look()
+        assert Secret("right") in masked
+
+
+def test_a_command_that_fails_is_asked_once_for_all_sinks(tmp_path: Path, cluster: Cluster) -> None:
+    script(tmp_path, f"echo . >>{tmp_path}/asked; exit 1")
+    specs = [SinkSpec(kind="kubernetes", options=(("key", f"K{number}"), ("secret", "s"))) for number in range(20)]
+    with InstalledSinks({"PATH": os.environ["PATH"], **write(tmp_path, plugin(cluster.address))}) as sinks:
+        held = sinks.observe(specs).values()
+    assert ["gives no credential: exit code 1" in each.why for each in held] == [True] * 20
+    assert (tmp_path / "asked").read_text("ascii").split() == ["."]

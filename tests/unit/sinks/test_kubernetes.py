@@ -320,6 +320,21 @@ def test_what_passes_is_waited_out(shop: Shop, status: int) -> None:
     assert shop.sink().look().secret == SECRET
 
 
+MODIFIED = {
+    "kind": "Status",
+    "message": f'Operation cannot be fulfilled on secrets "{NAME}": the object has been modified; please apply your '
+    "changes to the latest version and try again",
+}
+
+
+def test_an_apply_that_others_got_in_the_way_of_is_made_again(shop: Shop) -> None:
+    shop.cluster.calls.faults.append(Fault(method="PATCH", reply=Reply(status=409, body=MODIFIED), times=4))
+    shop.sink().write(SECRET, note())
+    assert shop.cluster.value(NAME, KEY) == TEXT
+    shop.cluster.calls.faults.append(Fault(method="PATCH", reply=Reply(status=409, body=MODIFIED), times=5))
+    refused(lambda: shop.sink().write(OTHER, note(OTHER)), SinkUnavailable)
+
+
 def test_a_server_that_fails_knows_nothing(shop: Shop) -> None:
     shop.cluster.calls.faults.append(Fault(method="PATCH", reply=Reply(status=500), times=9))
     refused(lambda: shop.sink().write(SECRET, note()), SinkUnavailable)
