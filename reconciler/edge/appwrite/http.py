@@ -7,7 +7,6 @@ call, in `caller`.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 
 from reconciler.core.addresses import EMULATOR
+from reconciler.edge.authorities import authorities
 from reconciler.errors import UsageError
 
 _Message = MutableMapping[str, Any]
@@ -67,17 +67,11 @@ def _open(endpoint: str, app: ASGIApp | None, parallelism: int) -> httpx.AsyncCl
     return _Client(
         base_url="http://emulator/v1" if endpoint == EMULATOR else endpoint,
         transport=None if app is None else httpx.ASGITransport(app),
-        verify=_authorities() if app is None else True,
+        verify=authorities() if app is None else True,
         headers={"User-Agent": f"reconciler/{_version()}"},
         timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
         limits=limits,
     )
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """Whom certificates are trusted from, read once in a process: it takes 50 ms."""
-    return httpx.create_ssl_context()
 
 
 @cache

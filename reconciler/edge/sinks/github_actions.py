@@ -25,7 +25,8 @@ from reconciler.core.holding import EMPTY, Holding, Note
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.secret import Secret
 from reconciler.core.times import parse_instant
-from reconciler.edge.sinks.http import Answer, Service, open_client
+from reconciler.edge.sinks.http import Answer, Service
+from reconciler.edge.sinks.http_client import open_client
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.edge.sinks.written import at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable

@@ -19,7 +19,8 @@ from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.secret import Secret
-from reconciler.edge.sinks.http import Answer, Service, open_client
+from reconciler.edge.sinks.http import Answer, Service
+from reconciler.edge.sinks.http_client import open_client
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 

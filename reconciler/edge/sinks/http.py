@@ -3,8 +3,7 @@
 What passes is waited out: no connection, 429, 502, 503, 504 and a 403 that is a rate limit are asked again a few
 times, with full jitter, as Retry-After says where it does, and not at all where it asks for longer than `patience`.
 What does not is translated: an answer says no (SinkError), or nobody knows (SinkUnavailable). A no to the second
-sending of a call whose first one may have arrived says nothing of the first. Redirects are not followed unless a sink
-asks for it, and no server that cannot prove itself is talked to; over plain HTTP only this machine is.
+sending of a call whose first one may have arrived says nothing of the first.
 
 A secret stands in a body as `Secret`, and becomes text where it is sent. Of an answer only the service's own error text
 enters a message, cut short and without what was sent.
@@ -14,13 +13,10 @@ from __future__ import annotations
 
 import json as json_module
 import random
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from reconciler.core.quoting import clean
@@ -178,76 +174,6 @@ class _Call:
             params=self._params,
             timeout=_TIMEOUT,
         )
-
-
-def open_client(
-    address: str,
-    name: str,
-    headers: Mapping[str, str],
-    credential: tuple[str, Secret] | None = None,
-    *,
-    moves: bool = False,
-    authority: str = "",
-) -> httpx.Client:
-    """A client for a service that shows it a credential in a header. With `moves` it follows the service where that has
-    moved something; a credential in `Authorization` is shown to no other server. `authority` is a file of
-    certificates to trust instead of the usual ones. Raises SinkUnavailable.
-    """
-    import httpx
-
-    try:
-        verify = ssl.create_default_context(cafile=authority) if authority else _authorities()
-        client = httpx.Client(base_url=address, headers=dict(headers), follow_redirects=moves, verify=verify)
-    except (httpx.InvalidURL, OSError, ValueError, ImportError) as error:  # a proxy may need a library
-        raise SinkUnavailable(
-            f"no connection to {name} can be prepared: {type(error).__name__}",
-            hint=f"see its address, {authority or 'SSL_CERT_FILE'} and the proxy in HTTPS_PROXY",
-        ) from error
-    require_private(client, name)
-    if credential is not None:
-        show(client, name, credential)
-    return client
-
-
-def require_private(client: httpx.Client, name: str) -> None:
-    """Raise SinkUnavailable where secrets would go to another machine as anybody on the way can read them."""
-    if client.base_url.scheme == "http" and not _is_loopback(client.base_url.host):
-        client.close()
-        raise SinkUnavailable(
-            f"{name} has an address that begins with http://, and secrets go over TLS only",
-            hint="write https://; http:// is for this machine alone: localhost, 127.0.0.1 or [::1]",
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """Whom certificates are trusted from, read once in a process: it takes 50 ms."""
-    import httpx
-
-    return httpx.create_ssl_context()
-
-
-def show(client: httpx.Client, name: str, credential: tuple[str, Secret]) -> None:
-    """Send a credential with every call from now on. Raises SinkUnavailable where no header carries it."""
-    header, value = credential
-    client.headers[header] = sendable(name, value).reveal()
-
-
-def sendable(name: str, credential: Secret) -> Secret:
-    """A credential that a header carries. Raises SinkUnavailable for any other, which the library would quote."""
-    if not all(" " <= character <= "~" for character in credential.reveal()):
-        raise SinkUnavailable(
-            f"the credential for {name} holds a character that none has: a line break, or one outside ASCII",
-            hint="copy it again, alone and on one line",
-        )
-    return credential
 
 
 def _is_untrusted(error: Exception) -> bool:

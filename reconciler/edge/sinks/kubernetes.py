@@ -24,7 +24,8 @@ from reconciler.core.holding import EMPTY, Holding, Note, holding, parse_note
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.cover import Cover
-from reconciler.edge.sinks.http import Answer, Service, require_private, sendable
+from reconciler.edge.sinks.http import Answer, Service
+from reconciler.edge.sinks.http_client import require_private, sendable
 from reconciler.edge.sinks.kubeconfig import Access, access
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable

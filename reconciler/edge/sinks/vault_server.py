@@ -22,7 +22,8 @@ from urllib.parse import quote
 from reconciler.core.addresses import presentable
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
-from reconciler.edge.sinks.http import Answer, Content, Service, open_client, show
+from reconciler.edge.sinks.http import Answer, Content, Service
+from reconciler.edge.sinks.http_client import open_client, show
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 

@@ -14,7 +14,8 @@ import pytest
 from reconciler.core.desired import SinkSpec
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks
-from reconciler.edge.sinks.http import Answer, Service, open_client
+from reconciler.edge.sinks.http import Answer, Service
+from reconciler.edge.sinks.http_client import open_client
 from reconciler.errors import SinkError, SinkUnavailable
 from tests.repository import ROOT
 from tests.support.bad_servers import CERTIFICATE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.edge.sinks.http import Service, open_client
+from reconciler.edge.sinks.http import Service
+from reconciler.edge.sinks.http_client import open_client
 from reconciler.edge.sinks.vault_server import AppRole, Server
 from reconciler.errors import SinkUnavailable
 from tests.support.http_service import Calls, Reply, Request, serving
