@@ -10,10 +10,12 @@ from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires, settled
 from reconciler.core.holding import Held, Holding, Match
 from reconciler.core.holding import match as compare
-from reconciler.core.ids import key_id, next_id, slug_of
+from reconciler.core.ids import MAX_GENERATION, key_id, next_id, owned, slug_of
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Create, Deliver, Mark, Reason, Unchanged, Unseen, Update
 from reconciler.core.probation import can_be_delivered, is_on_probation
+from reconciler.core.quoting import quoted
+from reconciler.errors import ManifestError, Problem
 
 
 def is_past(key: DesiredKey, now: datetime) -> bool:
@@ -48,7 +50,9 @@ def is_secret_lost(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -
 def create(
     desired: Desired, key: DesiredKey, live: Live, held: Held, *, leftover: str | None = None, lost: str | None = None
 ) -> Create:
-    """The creation of a key that is not live, or of which only a `leftover` is, or whose secret is `lost`."""
+    """The creation of a key that is not live, or of which only a `leftover` is, or whose secret is `lost`. Raises
+    ManifestError where the one before has the last id that there is.
+    """
     new_id = _new_id(desired, key, leftover or lost)
     reason = Reason.UNFINISHED if leftover else Reason.SECRET_LOST if lost else Reason.DECLARED
     return Create(
@@ -70,7 +74,18 @@ def create(
 def _new_id(desired: Desired, key: DesiredKey, before: str | None) -> str:
     """The first generation's id, or the one after that before; a renamed key begins anew under its own slug."""
     first = key_id(desired.realm, key.slug)
-    return next_id(before) if before and slug_of(before) == slug_of(first) else first
+    if not before or slug_of(before) != slug_of(first):
+        return first
+    mine = owned(desired.realm, before)
+    if mine is not None and mine.generation >= MAX_GENERATION:
+        name = key.address.removeprefix(f"{desired.realm.environment}/")
+        problem = Problem(
+            position=key.position,
+            message=f"{key.address} needs a new key, and no id comes after {quoted(before)}, generation {MAX_GENERATION}",
+            hint=f"give it another name, with `renamed_from: {name}`: under that its generations begin anew",
+        )
+        raise ManifestError([problem])
+    return next_id(before)
 
 
 def reconcile(

@@ -25,7 +25,8 @@ from reconciler.core.ids import MAX_GENERATION, Realm, key_id
 from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Unseen
 from reconciler.core.planner import plan_environment, sinks_to_look_at
 from reconciler.core.secret import Secret
-from tests.support.builders import NOW, REALM, SINK, desired, live, live_key, owned_id, wanted
+from reconciler.errors import ManifestError
+from tests.support.builders import HERE, NOW, REALM, SINK, desired, live, live_key, owned_id, wanted
 
 SECRET = Secret("standard_" + "5" * 40)
 OTHER = Secret("standard_" + "6" * 40)
@@ -101,6 +102,26 @@ def test_where_secrets_are_hidden_a_sink_that_lacks_one_gets_that_of_a_new_key()
     assert (create.key_id, create.reason, create.leftover) == (owned_id("ci", 2), Reason.SECRET_LOST, None)
     assert isinstance(delete, Delete)
     assert (delete.key_id, delete.reason) == (owned_id("ci"), Reason.SECRET_LOST)
+
+
+LAST = live_key(generation=MAX_GENERATION, secret=None)
+
+
+def test_after_the_last_generation_the_manifest_needs_another_name() -> None:
+    with pytest.raises(ManifestError) as caught:
+        plan_environment(desired(wanted(sinks=(SINK,))), live(LAST), {SINK: EMPTY})
+    (problem,) = caught.value.problems
+    assert problem.position == HERE
+    assert (
+        problem.message == f'staging/ci needs a new key, and no id comes after "{LAST.id}", generation 1295'
+    )
+    assert "`renamed_from: ci`" in problem.hint
+
+
+def test_under_another_name_generations_begin_anew() -> None:
+    made = plan_environment(desired(wanted("cd", sinks=(SINK,), former_slug="ci")), live(LAST), {SINK: EMPTY})
+    assert {change.key_id for change in made.changes if isinstance(change, Create)} == {owned_id("cd")}
+    assert {change.key_id for change in made.changes if isinstance(change, Delete)} == {LAST.id}
 
 
 @pytest.mark.parametrize(
