@@ -81,7 +81,8 @@ def _new_id(desired: Desired, key: DesiredKey, before: str | None) -> str:
         name = key.address.removeprefix(f"{desired.realm.environment}/")
         problem = Problem(
             position=key.position,
-            message=f"{key.address} needs a new key, and no id comes after {quoted(before)}, generation {MAX_GENERATION}",
+            message=f"{key.address} needs a new key, and no id comes after {quoted(before)}: it is generation "
+            f"{MAX_GENERATION}, the last",
             hint=f"give it another name, with `renamed_from: {name}`: under that its generations begin anew",
         )
         raise ManifestError([problem])

@@ -112,8 +112,8 @@ def test_after_the_last_generation_the_manifest_needs_another_name() -> None:
         plan_environment(desired(wanted(sinks=(SINK,))), live(LAST), {SINK: EMPTY})
     (problem,) = caught.value.problems
     assert problem.position == HERE
-    assert (
-        problem.message == f'staging/ci needs a new key, and no id comes after "{LAST.id}", generation 1295'
+    assert problem.message == (
+        f'staging/ci needs a new key, and no id comes after "{LAST.id}": it is generation 1295, the last'
     )
     assert "`renamed_from: ci`" in problem.hint
 
