@@ -52,6 +52,11 @@ def parse_note(text: str) -> Note | None:
     return Note(key_id=match["key"], created=created, fingerprint=match["fingerprint"])
 
 
+def without_note(text: str) -> str:
+    """What stands around the note in a text."""
+    return (text if parse_note(text) is None else _NOTE.sub("", text, count=1)).strip()
+
+
 def fingerprint(key_id: str, secret: Secret) -> str:
     """128 bits of SHA-256 over the key's id, which is the salt, and the secret, whose own 1,024 random bits nobody
     finds by guessing.

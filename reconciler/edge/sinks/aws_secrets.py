@@ -24,7 +24,8 @@ from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.aws_client import DENIED, FULL, Answer, Client
-from reconciler.edge.sinks.written import after_a_write, at_the_latest
+from reconciler.edge.sinks.certainty import before_a_write, nobody_knows
+from reconciler.edge.sinks.written import at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
 _ROUNDS = 5
@@ -89,7 +90,7 @@ class SecretsManagerSink:
 
     def write(self, secret: Secret, note: Note | None) -> None:
         """Set the text or the field, in a secret that is made where there is none; then the note."""
-        with self.aws.turn(self.secret):
+        with self.aws.turns.of(self.secret):
             if self.field:
                 self._set_field(secret)
             else:
@@ -100,7 +101,7 @@ class SecretsManagerSink:
         """Take the field away, also the last one of the object: others may be about to add theirs. Without a field
         delete the secret, where this sink made it and it has had no other value.
         """
-        with self.aws.turn(self.secret):
+        with self.aws.turns.of(self.secret):
             if self.field:
                 self._set_field(None)
                 self._keep(None)
@@ -114,7 +115,7 @@ class SecretsManagerSink:
             return
         ours = _with(last, self.field, secret)
         written = self._put(ours)
-        with after_a_write():
+        with nobody_knows():
             for _ in range(_ROUNDS):
                 before = self._version(_PREVIOUS)
                 if before is None or before.id in {last.id, theirs.id} or not _is_later(before, theirs):
@@ -128,10 +129,8 @@ class SecretsManagerSink:
         )
 
     def _before_writing(self) -> _Version:
-        try:
+        with before_a_write():
             version = self._version(_CURRENT)
-        except SinkUnavailable as error:  # and nothing has been written
-            raise SinkError(error.message, hint=error.hint) from error
         if version is None:
             raise self._unreadable(SinkError)
         return version
@@ -204,7 +203,7 @@ class SecretsManagerSink:
     def _keep(self, note: Note | None) -> None:
         """Keep a note beside the secret, where there is room for it and the policy allows it."""
         known = frozenset({_ABSENT, DENIED, FULL, _IN_THE_WAY, _INVALID})
-        with after_a_write():
+        with nobody_knows():
             if note is None:
                 self._call("untag_resource", known, TagKeys=[self._tag])
             else:

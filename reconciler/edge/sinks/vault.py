@@ -21,9 +21,10 @@ from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.core.times import parse_instant
+from reconciler.edge.sinks.certainty import before_a_write, nobody_knows
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.edge.sinks.vault_server import Server, open_server, settings
-from reconciler.edge.sinks.written import after_a_write, at_the_latest
+from reconciler.edge.sinks.written import at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
 _ROUNDS = 10
@@ -149,8 +150,9 @@ class VaultSink:
 
     def _set(self, secret: Secret | None, note: Note | None) -> None:
         """Make this the field's value, None for no field, however often somebody else is faster."""
-        with self.server.turn(self._data):
-            version = self._read_before_writing()
+        with self.server.turns.of(self._data):
+            with before_a_write():
+                version = self._read()
             for _ in range(_ROUNDS):
                 if self._patched(secret) if version is None else self._replaced(version, secret):
                     self._keep(note)
@@ -160,12 +162,6 @@ class VaultSink:
         raise SinkError(
             f"others keep writing {self._data}, faster than this run can", hint="try again when they have done"
         )
-
-    def _read_before_writing(self) -> _Version | None:
-        try:
-            return self._read()
-        except SinkUnavailable as error:  # and nothing has been written
-            raise SinkError(error.message, hint=error.hint) from error
 
     def _replaced(self, version: _Version, secret: Secret | None) -> bool:
         """Write the next version after the one that was read; False where there is another by now."""
@@ -208,7 +204,7 @@ class VaultSink:
         """Keep a note beside the secret, where there is room for it and the policy allows it."""
         notes = {self._note_key: None if note is None else str(note)}
         body = {"custom_metadata": notes}
-        with after_a_write():
+        with nobody_knows():
             self.server.call("PATCH", self._metadata, known=_OK | _NO_ROOM, json=body, headers=_MERGE)
 
 

@@ -9,7 +9,6 @@ token is revoked with the run. A login that is refused is not tried again, for V
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from reconciler.core.secret import Secret
 from reconciler.edge.sinks.http import Answer, Content, Service
 from reconciler.edge.sinks.http_client import open_client, show
 from reconciler.edge.sinks.surroundings import Surroundings
+from reconciler.edge.sinks.turns import Turns
 from reconciler.errors import SinkError, SinkUnavailable
 
 _HEADERS = {"X-Vault-Request": "true"}
@@ -49,10 +49,10 @@ class Server:
     service: Service
     mask: Callable[[Secret], None]
     role: AppRole | None = None
+    turns: Turns = field(default_factory=Turns)
     _ends: float = 0.0
     _refused: SinkUnavailable | None = None
     _lock: Lock = field(default_factory=Lock)
-    _turns: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
 
     @property
     def name(self) -> str:
@@ -68,11 +68,6 @@ class Server:
         """Any other call; raises SinkError for a clear no, SinkUnavailable where nobody knows."""
         self._log_in()
         return self.service.call(method, f"/v1/{quote(path)}", known=known, **content)
-
-    def turn(self, path: str) -> Lock:
-        """To be held while a secret is changed: writers of this run wait instead of getting in each other's way."""
-        with self._lock:
-            return self._turns[path]
 
     def _log_in(self) -> None:
         with self._lock:

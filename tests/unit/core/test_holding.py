@@ -20,6 +20,7 @@ from reconciler.core.holding import (
     match,
     note_of,
     parse_note,
+    without_note,
 )
 from reconciler.core.ids import MAX_GENERATION, Realm, key_id
 from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Unseen
@@ -76,6 +77,9 @@ def test_a_note_is_one_line_that_is_read_back_whatever_stands_around_it() -> Non
         f"key={SHOWN.id} created=2026-10-24T12:00:00.000+00:00 fingerprint={fingerprint(SHOWN.id, SECRET)}"
     )
     assert parse_note(f"# reconciler: A {NOTE} # by hand\r\n") == NOTE
+    assert without_note(f" of the shop {NOTE}\n") == "of the shop"
+    assert without_note(str(NOTE)) == ""
+    assert without_note(" of the shop ") == "of the shop"
 
 
 @pytest.mark.parametrize("text", ["", "key=a", str(NOTE)[:-1], str(NOTE).replace("2026-10-24", "2026-99-99")])
