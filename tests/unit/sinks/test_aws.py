@@ -295,9 +295,9 @@ def test_a_writer_that_comes_in_between_loses_nothing(secrets: Any, name: str, m
     """Somebody adds a field after we have read, twice; then nobody does."""
     secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
     came = iter(({"B": "2"}, {"C": "3"}))
-    from reconciler.edge.sinks import aws_secrets
+    from reconciler.edge.sinks.aws_version import Version
 
-    real = aws_secrets._with
+    real = Version.with_field
 
     def overtaken(*arguments: Any) -> Secret:
         ours = real(*arguments)
@@ -306,7 +306,7 @@ def test_a_writer_that_comes_in_between_loses_nothing(secrets: Any, name: str, m
             secrets.put_secret_value(SecretId=name, SecretString=json.dumps(json.loads(text(secrets, name)) | more))
         return ours
 
-    monkeypatch.setattr(aws_secrets, "_with", overtaken)
+    monkeypatch.setattr(Version, "with_field", overtaken)
     a_sink(secret=name, field=FIELD).write(SECRET, NOTE)
 
     assert json.loads(text(secrets, name)) == {"A": "1", "B": "2", "C": "3", FIELD: SECRET.reveal()}
@@ -339,16 +339,16 @@ def test_a_field_that_was_written_once_is_no_clear_no_when_it_cannot_be_written_
 def test_a_secret_that_somebody_makes_meanwhile_is_kept(
     secrets: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reconciler.edge.sinks import aws_secrets
+    from reconciler.edge.sinks.aws_version import Version
 
-    real = aws_secrets._with
+    real = Version.with_field
 
     def overtaken(*arguments: Any) -> Secret:
-        monkeypatch.setattr(aws_secrets, "_with", real)
+        monkeypatch.setattr(Version, "with_field", real)
         secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
         return real(*arguments)
 
-    monkeypatch.setattr(aws_secrets, "_with", overtaken)
+    monkeypatch.setattr(Version, "with_field", overtaken)
     a_sink(secret=name, field=FIELD).write(SECRET, NOTE)
 
     assert json.loads(text(secrets, name)) == {"A": "1", FIELD: SECRET.reveal()}
@@ -360,10 +360,10 @@ def test_an_old_version_that_is_read_late_is_not_taken_for_a_newer_one(
     """What Secrets Manager answers may be a moment old: the version before ours is then one before that."""
     secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
     from reconciler.edge.sinks.aws_secrets import SecretsManagerSink as Sink
-    from reconciler.edge.sinks.aws_secrets import _Version
+    from reconciler.edge.sinks.aws_version import Version
 
     real = Sink._version
-    stale = _Version(id="long-ago", text=Secret("{}"), created=datetime(2001, 1, 1, tzinfo=UTC))
+    stale = Version(id="long-ago", text=Secret("{}"), created=datetime(2001, 1, 1, tzinfo=UTC))
     monkeypatch.setattr(Sink, "_version", lambda self, stage: stale if stage == "AWSPREVIOUS" else real(self, stage))
 
     a_sink(secret=name, field=FIELD).write(SECRET, NOTE)
