@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 import secrets
 import threading
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +26,7 @@ from reconciler.core.secret import Secret
 from reconciler.core.times import parse_instant
 from reconciler.edge.sinks.http import Answer, Service
 from reconciler.edge.sinks.http_client import open_client
+from reconciler.edge.sinks.sealed_box import PublicKey, public_key_in, require_nacl
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.edge.sinks.written import at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
@@ -48,15 +48,6 @@ _PATIENCE = 60.0
 _HINT = "GH_TOKEN or GITHUB_TOKEN must be a token that may write {}: the guide for GitHub Actions says which"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicKey:
-    """What values for one place are sealed for."""
-
-    id: str
-    key: str
-    etag: str
-
-
 class Place:
     """A repository, an environment or an organization, with what all its sinks need: good for any thread."""
 
@@ -75,7 +66,7 @@ class Place:
                 answer = self.github.read(f"{self.path}/public-key")
                 if answer.status == 404:
                     raise self._absent(self.github)
-                self._key = _public_key(answer)
+                self._key = public_key_in(answer)
             return self._key
 
     def renewed_key(self, refused: PublicKey) -> PublicKey | None:
@@ -87,7 +78,7 @@ class Place:
             answer = self.github.read(f"{self.path}/public-key", known=frozenset({200, 304}), headers=conditional)
             if answer.status == 304:
                 return None
-            self._key = _public_key(answer)
+            self._key = public_key_in(answer)
             return self._key if self._key.id != refused.id else None
 
     def prove_writable(self) -> None:
@@ -114,7 +105,7 @@ class GitHubSecret:
                 f"GitHub has no secrets called {quoted(self.name)}",
                 hint="letters, digits and underscores, not beginning with a digit or with GITHUB_",
             )
-        _sealed_box()
+        require_nacl()
         self.place.public_key()
         self.place.prove_writable()
 
@@ -177,7 +168,7 @@ class GitHubSecret:
                 return ids
 
     def _put(self, secret: Secret, key: PublicKey, audience: Mapping[str, Any]) -> Answer:
-        body = {"encrypted_value": _sealed(secret, key), "key_id": key.id, **audience}
+        body = {"encrypted_value": key.sealed(secret), "key_id": key.id, **audience}
         return self.place.github.call("PUT", self._path, known=frozenset({201, 204, 422}), json=body)
 
 
@@ -236,35 +227,6 @@ def _client(address: str, surroundings: Surroundings) -> httpx.Client:
         )
     credential = ("Authorization", Secret(f"Bearer {token.reveal()}"))
     return open_client(address, "GitHub", _HEADERS, credential, moves=True)
-
-
-def _public_key(answer: Answer) -> PublicKey:
-    match answer.body:
-        case {"key_id": str(key_id), "key": str(key)}:
-            return PublicKey(id=key_id, key=key, etag=answer.headers.get("ETag", ""))
-        case _:
-            raise SinkUnavailable("GitHub answered with something that is no public key")
-
-
-def _sealed(secret: Secret, key: PublicKey) -> str:
-    box = _sealed_box()
-    from nacl.exceptions import CryptoError
-    from nacl.public import PublicKey as Curve25519
-
-    try:
-        return b64encode(box(Curve25519(b64decode(key.key))).encrypt(secret.reveal().encode())).decode()
-    except (CryptoError, ValueError, TypeError):
-        raise SinkUnavailable("GitHub answered with something that is no public key") from None
-
-
-def _sealed_box() -> Any:
-    try:
-        from nacl.public import SealedBox
-    except ImportError as error:
-        raise SinkUnavailable(
-            "the github_actions sink needs PyNaCl", hint="pip install 'appwrite-reconciler[github]'"
-        ) from error
-    return SealedBox
 
 
 def _written(found: Any) -> datetime | None:
