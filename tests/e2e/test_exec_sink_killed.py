@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Process, Server, a_server, ended, run, start, write_manifest
+from tests.support.processes import Process, Server, ended, run, start, write_manifest
 
 APPLY = ("apply", "--auto-approve")
 STORE = 'cat >new && mv new "stored-$RECONCILER_KEY_ID"'
@@ -19,12 +19,6 @@ HANGS = "sleep 120 & echo $$ $! >pids.new; mv pids.new pids; wait\n"
 FORKS = f"(sleep 120; echo late >late) & (sleep 120 & echo $! >grandchild; wait) &\n{HANGS}"
 DEAF = "trap '' TERM INT HUP\n(while :; do sleep 0.1; done) & echo $$ $! >pids.new; mv pids.new pids; wait\n"
 CLEARS_UP = f"trap 'echo yes >cleared; exit 1' TERM\n{HANGS}"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with a_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,18 +1,14 @@
 """From a manifest to a field in OpenBao, and what happens when somebody changes that field."""
 
 from collections.abc import Iterator
-from functools import partial
-from itertools import count
 from pathlib import Path
 
 import pytest
 
-from reconciler.api import wiring
 from tests.support.command import Command, in_folder
 from tests.support.http_service import Fault, Reply
 from tests.support.vaults import ROOT_TOKEN, Vault, a_vault, between
 
-NUMBERS = count()
 MANIFEST = """\
 version: 1
 owner: shop
@@ -34,12 +30,6 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
 
 
 @pytest.fixture
-def place() -> str:
-    """A secret of the test's own."""
-    return f"t{next(NUMBERS)}"
-
-
-@pytest.fixture
 def reconciler(
     vault: Vault, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
@@ -48,12 +38,6 @@ def reconciler(
     monkeypatch.setenv("VAULT_ADDR", vault.address)
     monkeypatch.setenv("VAULT_TOKEN", ROOT_TOKEN)
     return made
-
-
-@pytest.fixture
-def hiding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The built-in server shows a secret once."""
-    monkeypatch.setattr(wiring, "open_emulator", partial(wiring.open_emulator, profile="2.6.2"))
 
 
 def held(vault: Vault, place: str) -> dict[str, str]:

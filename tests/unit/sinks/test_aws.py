@@ -6,7 +6,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from botocore.loaders import create_loader
 
 from reconciler.core.desired import SinkSpec
-from reconciler.core.holding import EMPTY, Note, fingerprint
+from reconciler.core.holding import EMPTY
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks
 from reconciler.edge.sinks.aws import open_sink
@@ -22,14 +22,10 @@ from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 from reconciler.ports import SecretSink
 from tests.support.aws_server import REGION, Aws, an_aws, enforced
+from tests.support.delivered import FIELD, NOTE, OTHER, RUNS, SECRET
 from tests.support.http_service import Fault, Reply
 from tests.support.vaults import Between, between
 
-FIELD = "APPWRITE_API_KEY"
-SECRET = Secret("standard_" + "0123456789abcdef" * 16)
-OTHER = Secret("standard_" + "fedcba9876543210" * 16)
-CREATED = datetime(2030, 1, 1, 12, tzinfo=UTC)
-NOTE = Note(key_id="ci.gho66k2d.g1", created=CREATED, fingerprint=fingerprint("ci.gho66k2d.g1", SECRET))
 LOADER = create_loader()
 MINE = "An Appwrite API key, delivered by reconciler"
 READ = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
@@ -40,15 +36,6 @@ WRITE = ("secretsmanager:PutSecretValue", "secretsmanager:CreateSecret")
 def aws() -> Iterator[Aws]:
     with an_aws() as running:
         yield running
-
-
-_RUNS = ExitStack()
-
-
-@pytest.fixture(autouse=True)
-def every_run_ends() -> Iterator[None]:
-    yield
-    _RUNS.close()
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +86,7 @@ def parameters(aws: Aws) -> Any:
 
 
 def sinks(**more: str) -> InstalledSinks:
-    return _RUNS.enter_context(InstalledSinks({"AWS_REGION": REGION, **more}))
+    return RUNS.enter_context(InstalledSinks({"AWS_REGION": REGION, **more}))
 
 
 def spec(**options: str) -> SinkSpec:
@@ -686,14 +673,14 @@ def test_no_region_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv("AWS_REGION")
 
     with pytest.raises(SinkUnavailable, match=r"^no AWS region is set$") as caught:
-        _RUNS.enter_context(InstalledSinks({})).open(spec(secret=name))
+        RUNS.enter_context(InstalledSinks({})).open(spec(secret=name))
 
     assert caught.value.hint == "name one as `region`, or in AWS_REGION"
 
 
 @pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
 def test_the_regions_variable_has_two_names(aws: Aws, name: str, variable: str) -> None:
-    _RUNS.enter_context(InstalledSinks({variable: "eu-west-1"})).open(spec(secret=name)).write(SECRET, NOTE)
+    RUNS.enter_context(InstalledSinks({variable: "eu-west-1"})).open(spec(secret=name)).write(SECRET, NOTE)
 
     assert a_sink(secret=name, region="eu-west-1").look().secret == SECRET
     assert a_sink(secret=name).look() == EMPTY
