@@ -121,6 +121,15 @@ def unseen(key: DesiredKey, match: LiveKey, entry: Update | Deliver | Unchanged,
         yield Unseen(address=key.address, sink=risks.show_sink(place), why=_why_unseen(seen))
 
 
+def unseen_of_new(change: Create, held: Held) -> Iterable[Unseen]:
+    """The sinks of a key to be made that could not be looked at; of one that shows nothing there is nothing to say."""
+    for sink in change.sinks:
+        place = at(sink, change.key_id)
+        seen = held.get(place)
+        if seen is None or (seen.occupied is None and seen.why):
+            yield Unseen(address=change.address, sink=risks.show_sink(place), why=_why_unseen(seen))
+
+
 def _why_unseen(seen: Holding | None) -> str:
     """Why nobody can tell what a sink holds; empty where it never shows that."""
     if seen is None:

@@ -149,8 +149,8 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
-    """A sink that nobody can compare with the live key: it shows its value to nobody, or `why` says what kept it from
-    being looked at.
+    """A sink of which nobody can tell whether it holds the live key's secret, for it shows its value to nobody; or one,
+    of a key to be made too, that could not be looked at, and `why`.
     """
 
     address: str

@@ -258,3 +258,33 @@ def test_no_exec_refuses_a_command_and_looks_for_none(command: Command) -> None:
     assert (ended.code, refused["verdict"], well["verdict"]) == (1, "failed", "ok")
     assert refused["message"] == "./missing: a command delivers, and --no-exec refuses it"
     assert refused["hint"].startswith("leave out --no-exec once somebody has read the command")
+
+
+def test_a_plan_for_new_keys_says_once_that_their_sinks_could_not_be_looked_at(
+    command: Command, dead_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.edge.sinks.http._ATTEMPTS", 1)
+    command.write(keys(*(in_vault(place=f"p{at}") for at in range(9))))
+
+    ended = command("plan", VAULT_ADDR=f"http://127.0.0.1:{dead_port}", VAULT_TOKEN="t")
+
+    shown = " ".join(ended.out.split())
+    assert ended.code == 0
+    assert shown.count("cannot be reached") == 1
+    assert "not compared: vault KEY shop/p0 (local/k0), " in shown
+    assert f"(local/k2), 6 more: the vault at http://127.0.0.1:{dead_port} cannot be reached" in shown
+    assert shown.count("(local/k8)") == 0
+    assert "(local/k8)" in command("plan", "--verbose").out
+
+
+def test_a_sink_that_may_not_be_read_is_no_pending_change(command: Command, vault: Vault) -> None:
+    place = f"d{next(NUMBERS)}"
+    command.write(keys(in_vault(place=place)))
+    assert command("apply", "--auto-approve", VAULT_ADDR=vault.address, VAULT_TOKEN=ROOT_TOKEN).code == 0
+
+    ended = command("plan", "--detailed-exitcode", VAULT_TOKEN=vault.token("nothing", {"secret/data/else": "read"}))
+
+    assert (ended.code, "No changes" in ended.out) == (0, True)
+    assert f"not compared: vault KEY shop/{place} (local/k0): the credential may not read" in " ".join(
+        ended.out.split()
+    )

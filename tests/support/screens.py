@@ -147,7 +147,7 @@ def sinks() -> tuple[Desired, EnvironmentPlan]:
         SINK: EMPTY,
         FAR_SINK: holding(Secret("another"), theirs),
         vault: Holding(occupied=None, why="https://vault.example.com answered 503"),
-        **{at(hook, owned_id(name)): UNSEEN for name in ("hooked", "lost", "named")},
+        **{at(hook, owned_id(name, n)): UNSEEN for name in ("hooked", "lost", "named") for n in (1, 2)},
     }
     found = live(live_key("hooked", secret=None), live_key("lost", secret=None), live_key("named"))
     return wish, plan_environment(wish, found, held)

@@ -201,3 +201,21 @@ def test_each_generation_is_delivered_to_the_place_of_its_own_id() -> None:
     assert plan_environment(desired(wanted(sinks=(sink,))), found, {place: holding(SECRET)}).changes == ()
     (change,) = plan_environment(desired(wanted(sinks=(sink,))), found, {place: holding(OTHER)}).changes
     assert isinstance(change, Deliver)
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (None, ["it cannot be read"]),
+        (Holding(occupied=None, why="the vault cannot be reached"), ["the vault cannot be reached"]),
+        (UNSEEN, []),
+        (EMPTY, []),
+        (Holding(occupied=True, why="it is not the file that was written here"), []),
+    ],
+    ids=["broken", "away", "command", "empty", "occupied"],
+)
+def test_of_a_key_to_be_made_a_sink_that_could_not_be_looked_at_is_told(held: Holding | None, why: list[str]) -> None:
+    made = plan(held, found=False)
+
+    assert [each.why for each in made.unseen] == why
+    assert len(made.changes) == 1
