@@ -121,6 +121,12 @@ class Sinks(Protocol):
         """The sink that an entry of `deliver` names, with every placeholder filled in."""
         ...
 
+    def place(self, spec: SinkSpec) -> SinkSpec:
+        """The same sink, spelt as every other way to name its place is; nothing is asked of a service. Raises nothing
+        but what `open` raises for its kind.
+        """
+        ...
+
     def observe(self, specs: Iterable[SinkSpec]) -> Held:
         """What each sink holds, looked at side by side; a sink that cannot be read although it should be is left out.
         Runs no command.

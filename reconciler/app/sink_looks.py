@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reconciler.app.planning import check_places
 from reconciler.core.desired import Desired, SinkSpec
 from reconciler.core.guards import check_exec
 from reconciler.core.holding import UNSEEN, Held, Holding
@@ -30,13 +31,21 @@ class SinkLooks:
 
     async def at(self, desired: Desired, live: Live) -> tuple[tuple[SinkSeen, ...], ReconcilerError | None]:
         """Every sink that a plan may ask about, and why no plan may ask about them."""
+        trouble = await self._meeting(desired)
         places = tuple(dict.fromkeys(sinks_to_look_at(desired, live)))
         errors = {place: self._refused(desired) for place in places if self.no_exec and place.kind == EXEC}
         errors |= await self._errors([place for place in places if place not in errors])
         found = await self._held([place for place in places if errors[place] is None])
         if isinstance(found, ReconcilerError):
-            return tuple(SinkSeen(sink=place, error=errors[place], held=UNSEEN) for place in places), found
-        return tuple(_seen(place, errors[place], found, desired) for place in places), None
+            return tuple(SinkSeen(sink=place, error=errors[place], held=UNSEEN) for place in places), trouble or found
+        return tuple(_seen(place, errors[place], found, desired) for place in places), trouble
+
+    async def _meeting(self, desired: Desired) -> ReconcilerError | None:
+        try:
+            await asyncio.to_thread(check_places, [desired], self.sinks)
+        except ReconcilerError as error:
+            return error
+        return None
 
     def _refused(self, desired: Desired) -> ReconcilerError | None:
         refusal = next(iter(check_exec(desired)))

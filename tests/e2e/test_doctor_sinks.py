@@ -246,7 +246,7 @@ def test_one_file_under_two_names_is_told_as_plan_tells_it(command: Command) -> 
     ended = command("doctor")
 
     assert ended.code == 1
-    assert "file s/f and file link/f are one file" in " ".join(ended.out.split())
+    assert "local/k0 and local/k1 are delivered to one place: file s/f and file link/f" in " ".join(ended.out.split())
 
 
 def test_no_exec_refuses_a_command_and_looks_for_none(command: Command) -> None:

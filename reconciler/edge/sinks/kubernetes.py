@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
+from reconciler.core.addresses import same_server
 from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY, Holding, Note, holding, parse_note
 from reconciler.core.quoting import clean, quoted
@@ -26,7 +27,7 @@ from reconciler.core.secret import Secret
 from reconciler.edge.sinks.cover import Cover
 from reconciler.edge.sinks.http import Answer, Service
 from reconciler.edge.sinks.http_client import require_private, sendable
-from reconciler.edge.sinks.kubeconfig import Access, access
+from reconciler.edge.sinks.kubeconfig import Access, access, place_of
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 
@@ -201,6 +202,15 @@ _NAMES = {
     "Secret": "lower case letters, digits, - and ., 253 at most",
     "key of a Secret": "letters, digits, -, _ and ., 253 at most",
 }
+
+
+def place(spec: SinkSpec, surroundings: Surroundings) -> SinkSpec:
+    """The sink with its cluster's address, whatever contexts name that, and its namespace."""
+    context = spec.option("context", "")
+    server, namespace = surroundings.shared(
+        ("kubernetes place", context), lambda: place_of(context, surroundings.variables)
+    )
+    return spec.having(context=same_server(server), namespace=spec.option("namespace", "") or namespace)
 
 
 def open_sink(spec: SinkSpec, surroundings: Surroundings) -> KubernetesSink:

@@ -33,6 +33,9 @@ class FakeSinks:
         self.opened.append(spec)
         return cast("SecretSink", FakeSink(self.answers.get(spec)))
 
+    def place(self, spec: SinkSpec) -> SinkSpec:
+        return spec
+
     def observe(self, specs: Iterable[SinkSpec]) -> Held:
         self.observed = tuple(specs)
         _answer(self.observing)
