@@ -8,7 +8,7 @@ from datetime import datetime
 from reconciler.core import risks
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires, settled
-from reconciler.core.holding import Held, Holding, Match
+from reconciler.core.holding import Held, Holding, Match, is_held
 from reconciler.core.holding import match as compare
 from reconciler.core.ids import key_id, next_id, slug_of
 from reconciler.core.keys import KeyState, Live, LiveKey
@@ -147,7 +147,11 @@ def _why(sinks: tuple[SinkSpec, ...], match: LiveKey, held: Held) -> Reason:
     found = {_compared(sink, match, held) for sink in sinks}
     if None in found:
         return Reason.SINK_UNREADABLE
-    return Reason.SINK_DIFFERS if Match.LACKS in found else Reason.SINK_NAMED
+    if Match.LACKS not in found:
+        return Reason.SINK_NAMED
+    lacking = [sink for sink in sinks if _compared(sink, match, held) is Match.LACKS]
+    outdated = all(is_held(held[at(sink, match.id)], match) for sink in lacking)
+    return Reason.SINK_OUTDATED if outdated else Reason.SINK_DIFFERS
 
 
 def _replaced(
@@ -160,7 +164,9 @@ def _replaced(
         if seen is None or not seen.occupied or (match is not None and compare(seen, match) is Match.HOLDS):
             continue
         whose = seen.note.key_id if seen.note else ""
-        yield risks.of_sink(place, whose, foreign=desired.is_foreign(whose))
+        yield risks.of_sink(
+            place, whose, foreign=desired.is_foreign(whose), why=seen.why if seen.outdated and match is not None else ""
+        )
 
 
 def _wanted(key: DesiredKey, match: LiveKey) -> KeyState:

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     ABANDONED = "created by a run that did not finish, and its expire is in the past"
     UNDELIVERED = "created by a run that did not deliver or commit it"
     SINK_DIFFERS = "a sink does not hold this key's secret"
+    SINK_OUTDATED = "a sink holds this key's secret otherwise than it should"
     SINK_UNREADABLE = "a sink cannot be read"
     SINK_NAMED = "a sink shows its value to nobody, and --target names the key: it is delivered again"
     SECRET_LOST = "a sink lacks the secret, which this server never shows again: a new key takes its place"

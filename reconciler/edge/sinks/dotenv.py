@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -97,11 +97,11 @@ def _readable(path: Path) -> Mapping[str, Holding] | None:
 def _holdings(path: Path) -> Mapping[str, Holding]:
     """What each variable of a file holds; its note is the comment on the line before."""
     held: dict[str, Holding] = {}
-    before = ""
+    before, why = "", files.exposed(path)
     for binding in _cut(path)[1]:
         if binding.key is not None and binding.value is not None:
             note = parse_note(before) if _is_note(before, binding.key) else None
-            held[binding.key] = holding(Secret(binding.value), note)
+            held[binding.key] = replace(holding(Secret(binding.value), note), outdated=bool(why), why=why)
         before = binding.original.string
     return held
 

@@ -214,6 +214,7 @@ def test_removing_takes_the_line_and_nothing_else(path: Path, content: bytes, le
 
 def test_many_variables_of_one_file_are_observed_with_one_reading(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(b"A=1\nB=2\nC\n")
+    path.chmod(0o600)
     specs = [SinkSpec(kind="dotenv", options=(("path", str(path)), ("variable", name))) for name in "ABCD"]
     readings: list[Path] = []
     original = files.read
