@@ -82,7 +82,8 @@ class KeyStore(Protocol):
 
 class SecretSink(Protocol):
     """One place that holds one secret, and a note of whose it is where there is room for one. Methods block, may be
-    called from any thread, and raise SinkError.
+    called from any thread, and raise SinkError; `preflight` and `look` also UsageError, for what the manifest names and
+    is not what it should be.
     """
 
     def preflight(self) -> None:

@@ -174,6 +174,24 @@ def test_a_package_that_is_missing_is_told_with_the_command_that_installs_it(
     assert check["hint"] == "pip install 'appwrite-reconciler[age]'"
 
 
+@pytest.mark.parametrize("verb", [["plan"], ["apply", "--auto-approve"]], ids=["plan", "apply"])
+def test_an_identity_that_is_none_is_an_error_of_plan_and_apply_and_a_finding(
+    command: Command, verb: list[str]
+) -> None:
+    recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+    (command.folder / "id.txt").write_text(f"# mine\n{recipient}\n")
+    command.write(keys(f"age: {{path: a.age, recipients: [{recipient}], identity: id.txt}}"))
+
+    ended = command(*verb)
+
+    assert ended.code == 1
+    assert (
+        "error: id.txt:2: this is no identity that can be used\n  hint: give a file that age-keygen made" in ended.err
+    )
+    (check,) = told(command)
+    assert (check["verdict"], check["message"]) == ("failed", "a.age: id.txt:2: this is no identity that can be used")
+
+
 def test_the_secret_of_another_manifests_key_is_told_and_stands_in_the_way(command: Command) -> None:
     sink = "dotenv: {path: app.env, variable: KEY}"
     command.write(keys(sink).replace("owner: shop", "owner: other"))
