@@ -8,7 +8,7 @@ from datetime import datetime
 from reconciler.core import risks
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires, settled
-from reconciler.core.holding import Held, Holding, Match
+from reconciler.core.holding import Held, Holding, Match, is_held
 from reconciler.core.holding import match as compare
 from reconciler.core.ids import MAX_GENERATION, key_id, next_id, owned, slug_of
 from reconciler.core.keys import KeyState, Live, LiveKey
@@ -137,6 +137,15 @@ def unseen(key: DesiredKey, match: LiveKey, entry: Update | Deliver | Unchanged,
         yield Unseen(address=key.address, sink=risks.show_sink(place), why=_why_unseen(seen))
 
 
+def unseen_of_new(change: Create, held: Held) -> Iterable[Unseen]:
+    """The sinks of a key to be made that could not be looked at; of one that shows nothing there is nothing to say."""
+    for sink in change.sinks:
+        place = at(sink, change.key_id)
+        seen = held.get(place)
+        if seen is None or (seen.occupied is None and seen.why):
+            yield Unseen(address=change.address, sink=risks.show_sink(place), why=_why_unseen(seen))
+
+
 def _why_unseen(seen: Holding | None) -> str:
     """Why nobody can tell what a sink holds; empty where it never shows that."""
     if seen is None:
@@ -154,7 +163,11 @@ def _why(sinks: tuple[SinkSpec, ...], match: LiveKey, held: Held) -> Reason:
     found = {_compared(sink, match, held) for sink in sinks}
     if None in found:
         return Reason.SINK_UNREADABLE
-    return Reason.SINK_DIFFERS if Match.LACKS in found else Reason.SINK_NAMED
+    if Match.LACKS not in found:
+        return Reason.SINK_NAMED
+    lacking = [sink for sink in sinks if _compared(sink, match, held) is Match.LACKS]
+    outdated = all(is_held(held[at(sink, match.id)], match) for sink in lacking)
+    return Reason.SINK_OUTDATED if outdated else Reason.SINK_DIFFERS
 
 
 def _replaced(
@@ -167,7 +180,9 @@ def _replaced(
         if seen is None or not seen.occupied or (match is not None and compare(seen, match) is Match.HOLDS):
             continue
         whose = seen.note.key_id if seen.note else ""
-        yield risks.of_sink(place, whose, foreign=desired.is_foreign(whose))
+        yield risks.of_sink(
+            place, whose, foreign=desired.is_foreign(whose), why=seen.why if seen.outdated and match is not None else ""
+        )
 
 
 def _wanted(key: DesiredKey, match: LiveKey) -> KeyState:

@@ -12,7 +12,8 @@ from reconciler.core.credential_checks import NOT_LISTED, keys_are
 from reconciler.core.desired import Desired
 from reconciler.core.keys import MAX_KEYS
 from reconciler.core.observed import Observed
-from reconciler.core.plan import Delete
+from reconciler.core.plan import Delete, EnvironmentPlan
+from reconciler.core.sink_checks import sink_checks
 from reconciler.errors import ManifestError, ReconcilerError, Unreachable, Untrusted
 
 SKEW = timedelta(seconds=30)
@@ -30,7 +31,10 @@ def checkup(seen: Observed) -> EnvironmentCheckup:
         environment=seen.environment,
         endpoint=seen.endpoint,
         project=seen.project,
-        checks=tuple(judge(seen) for judge in _JUDGES),
+        checks=(
+            *(judge(seen) for judge in _JUDGES),
+            *sink_checks(seen.sinks, seen.changes if isinstance(seen.plan, EnvironmentPlan) else None),
+        ),
     )
 
 

@@ -11,7 +11,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from reconciler.core import denials
-from reconciler.core.changes import create, is_lost, is_past, is_secret_lost, is_unfinished, reconcile, unseen
+from reconciler.core.changes import (
+    create,
+    is_lost,
+    is_past,
+    is_secret_lost,
+    is_unfinished,
+    reconcile,
+    unseen,
+    unseen_of_new,
+)
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec
 from reconciler.core.fingerprint import fingerprint
@@ -181,6 +190,8 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
         draft.unseen += unseen(key, match, entry, held)
     else:
         entry = create(desired, key, live, held)
+    if isinstance(entry, Create):
+        draft.unseen += unseen_of_new(entry, held)
     draft.add([entry])
     draft.warnings += _warnings(key, match, entry, draft)
 

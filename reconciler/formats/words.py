@@ -30,6 +30,8 @@ from reconciler.core.risks import show_sink
 from reconciler.core.times import show_duration
 
 ACTIONS = ("create", "deliver", "update", "retire", "delete")
+_FEW = 3
+"""Sinks that are named before the others are counted."""
 SYMBOLS = {"create": "+", "deliver": ">", "update": "~", "retire": "x", "delete": "-", "none": "="}
 
 
@@ -94,8 +96,8 @@ def _sinks(change: Create | Deliver) -> tuple[Field, ...]:
 
 
 def unseen(environment: EnvironmentPlan, *, verbose: bool = True) -> tuple[str, ...]:
-    """A line for each reason why sinks cannot be compared; those that never show their value are only counted unless
-    `verbose`.
+    """A line for each reason why sinks cannot be compared; unless `verbose` it names a few of them, and none of those
+    that never show their value.
     """
     by_reason: dict[str, list[str]] = {}
     for each in sorted(environment.unseen, key=lambda each: each.why):
@@ -105,7 +107,8 @@ def unseen(environment: EnvironmentPlan, *, verbose: bool = True) -> tuple[str, 
 
 def _unseen(why: str, sinks: list[str], *, verbose: bool) -> str:
     if why:
-        return f"not compared: {', '.join(sinks)}: {why}"
+        few = sinks if verbose or len(sinks) <= _FEW + 1 else [*sinks[:_FEW], f"{len(sinks) - _FEW:,} more"]
+        return f"not compared: {', '.join(few)}: {why}"
     if verbose:
         return f"not compared, for they show their value to nobody: {', '.join(sinks)}"
     if len(sinks) == 1:

@@ -110,8 +110,8 @@ def open_client(service: str, region: str, surroundings: Surroundings) -> Client
     variables = surroundings.variables
     try:
         session = boto3.session.Session(
-            region_name=region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or None,
-            profile_name=variables.get("AWS_DEFAULT_PROFILE") or variables.get("AWS_PROFILE") or None,
+            region_name=region or _told_region(variables) or None,
+            profile_name=_profile(variables),
             **_access_key(surroundings),
         )
         if not session.region_name:
@@ -125,6 +125,30 @@ def open_client(service: str, region: str, surroundings: Surroundings) -> Client
         return Client(session.client(service, config=config), name)
     except (BotoCoreError, ValueError) as error:  # an endpoint that is no URL is a ValueError
         raise _failed(_NAMES[service], error, []) from error
+
+
+def usual_region(surroundings: Surroundings) -> str:
+    """The region of sinks that name none: of the variables, else of the profile; empty where nobody knows."""
+    variables = surroundings.variables
+    if told := _told_region(variables):
+        return told
+    try:
+        import boto3.session
+        from botocore.exceptions import BotoCoreError
+    except ImportError:
+        return ""
+    try:
+        return boto3.session.Session(profile_name=_profile(variables)).region_name or ""
+    except BotoCoreError:
+        return ""
+
+
+def _told_region(variables: Mapping[str, str]) -> str:
+    return variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or ""
+
+
+def _profile(variables: Mapping[str, str]) -> str | None:
+    return variables.get("AWS_DEFAULT_PROFILE") or variables.get("AWS_PROFILE") or None
 
 
 def _access_key(surroundings: Surroundings) -> dict[str, str]:

@@ -5,7 +5,7 @@ when it was last written. One that was written before the key was made is stale;
 
 A value travels in a sealed box for the place's public key, which is asked for once in a run; where GitHub refuses the
 box, it is asked again whether that key is still the one. Which repositories see a secret of an organization is settled
-when the secret is made, and kept ever after.
+when the secret is made, and kept ever after; GitHub wants those that are selected by their numbers.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ class Place:
         self._lock = threading.Lock()
         self._key: PublicKey | None = None
         self._writable = False
+        self._numbers: dict[str, int] = {}
 
     def public_key(self) -> PublicKey:
         """The place's public key. Raises SinkUnavailable where the token may not read it."""
@@ -81,6 +82,20 @@ class Place:
             self._key = public_key_in(answer)
             return self._key if self._key.id != refused.id else None
 
+    def number(self, repository: str) -> int:
+        """A repository's number, by its path. Raises SinkUnavailable where the token sees none."""
+        with self._lock:
+            if repository not in self._numbers:
+                answer = self.github.read(f"repos/{quote(repository)}")
+                match answer.status, answer.body:
+                    case 200, {"id": int(number)}:
+                        self._numbers[repository] = number
+                    case 404, _:
+                        raise _not_there(f"repository {quoted(repository)}")
+                    case _:
+                        raise SinkUnavailable("GitHub answered with something that is no repository")
+            return self._numbers[repository]
+
     def prove_writable(self) -> None:
         """Raise SinkError where the token may not write secrets here: it is asked to delete one that is not there."""
         with self._lock:
@@ -92,14 +107,19 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitHubSecret:
-    """One secret; the `SecretSink` port. `visibility` is that of an organization's secret that is made, else None."""
+    """One secret; the `SecretSink` port. `visibility` is that of an organization's secret that is made, else None;
+    where that is `selected`, `repositories` are the paths of those that see it.
+    """
 
     place: Place
     name: str
     visibility: str | None
+    repositories: tuple[str, ...] = ()
 
     def preflight(self) -> None:
-        """Raise SinkError where the name is none for a secret, or the token may not write secrets there."""
+        """Raise SinkError where the name is none for a secret, the token may not write secrets there, or a repository
+        that is to see the secret is not there.
+        """
         if not _NAME.fullmatch(self.name):
             raise SinkError(
                 f"GitHub has no secrets called {quoted(self.name)}",
@@ -108,6 +128,8 @@ class GitHubSecret:
         require_nacl()
         self.place.public_key()
         self.place.prove_writable()
+        for repository in self.repositories:
+            self.place.number(repository)
 
     def look(self) -> Holding:
         """Whether the secret is there, and when it was written at the latest."""
@@ -145,6 +167,9 @@ class GitHubSecret:
     def _audience(self) -> Mapping[str, Any]:
         """Who sees an organization's secret: as it is now, else as the manifest has it."""
         match self._found():
+            case None if self.visibility == "selected":
+                numbers = [self.place.number(repository) for repository in self.repositories]
+                return {"visibility": "selected", "selected_repository_ids": numbers}
             case None:
                 return {"visibility": self.visibility}
             case {"visibility": "selected"}:
@@ -180,7 +205,12 @@ def open_sink(spec: SinkSpec, surroundings: Surroundings) -> GitHubSecret:
     github = Service(name="GitHub", hint=_HINT.format(what), http=http, explain=_explain, patience=_PATIENCE)
     place = surroundings.shared(("github", address, path.lower()), lambda: Place(github, path, absent))
     visibility = spec.option("visibility", "private") if path.startswith("orgs/") else None
-    return GitHubSecret(place=place, name=spec.option("secret").upper(), visibility=visibility)
+    return GitHubSecret(
+        place=place,
+        name=spec.option("secret").upper(),
+        visibility=visibility,
+        repositories=tuple(f"{spec.option('organization')}/{name}" for name in spec.texts("repositories")),
+    )
 
 
 def _place(options: Mapping[str, OptionValue]) -> tuple[str, str, Callable[[Service], SinkUnavailable]]:

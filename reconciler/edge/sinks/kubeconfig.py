@@ -15,6 +15,7 @@ import os
 import ssl
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,29 @@ class Access:
 
 def access(context: str, surroundings: Surroundings) -> Access:
     """The access that a context describes, the current one where none is named. Raises SinkUnavailable."""
-    try:
-        files = [path for path in _paths(surroundings.variables) if path.exists()]
-        if files:
+    with _translated():
+        if files := _files(surroundings.variables):
             return _Merged(files).access(context, surroundings)
-        host = surroundings.variables.get("KUBERNETES_SERVICE_HOST")
-        if host and not context and ACCOUNT.is_dir():
-            return _of_pod(host, surroundings)
+        if _is_in_pod(context, surroundings.variables):
+            return _of_pod(surroundings)
+    raise SinkUnavailable("there is no kubeconfig", hint=_HINT)
+
+
+def place_of(context: str, variables: Mapping[str, str]) -> tuple[str, str]:
+    """Server and namespace of a context, whoever the user is. Raises SinkUnavailable."""
+    with _translated():
+        if files := _files(variables):
+            _, cluster, namespace = _Merged(files).chosen(context)
+            return cluster.text("server"), namespace
+        if _is_in_pod(context, variables):
+            return _server_of_pod(variables), _namespace_of_pod()
+    raise SinkUnavailable("there is no kubeconfig", hint=_HINT)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
     except (OSError, ssl.SSLError, binascii.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         where = getattr(error, "filename", None)
@@ -62,7 +79,14 @@ def access(context: str, surroundings: Surroundings) -> Access:
             f"the kubeconfig cannot be used: {f'{where}: ' if where else ''}{reason or type(error).__name__}",
             hint="see its certificates and keys, and who may read them",
         ) from None
-    raise SinkUnavailable("there is no kubeconfig", hint=_HINT)
+
+
+def _files(variables: Mapping[str, str]) -> list[Path]:
+    return [path for path in _paths(variables) if path.exists()]
+
+
+def _is_in_pod(context: str, variables: Mapping[str, str]) -> bool:
+    return bool(variables.get("KUBERNETES_SERVICE_HOST")) and not context and ACCOUNT.is_dir()
 
 
 def _paths(variables: Mapping[str, str]) -> list[Path]:
@@ -71,11 +95,19 @@ def _paths(variables: Mapping[str, str]) -> list[Path]:
     return [Path(variables.get("HOME") or "/", ".kube", "config")]
 
 
-def _of_pod(host: str, surroundings: Surroundings) -> Access:
-    port = surroundings.variables.get("KUBERNETES_SERVICE_PORT", "443")
+def _server_of_pod(variables: Mapping[str, str]) -> str:
+    host, port = variables["KUBERNETES_SERVICE_HOST"], variables.get("KUBERNETES_SERVICE_PORT", "443")
+    return f"https://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _namespace_of_pod() -> str:
+    return (ACCOUNT / "namespace").read_text("utf-8").strip()
+
+
+def _of_pod(surroundings: Surroundings) -> Access:
     return Access(
-        server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
-        namespace=(ACCOUNT / "namespace").read_text("utf-8").strip(),
+        server=_server_of_pod(surroundings.variables),
+        namespace=_namespace_of_pod(),
         tls=_trusting(cafile=str(ACCOUNT / "ca.crt")),
         server_name="",
         proxy="",
@@ -112,13 +144,17 @@ class _Merged:
     def __init__(self, files: list[Path]) -> None:
         self._files = [(path.absolute().parent, _loaded(path)) for path in files]
 
-    def access(self, context: str, surroundings: Surroundings) -> Access:
-        """The access that a context describes."""
+    def chosen(self, context: str) -> tuple[_Entry, _Entry, str]:
+        """A context, the current one where none is named, its cluster, and its namespace."""
         context = context or next(filter(None, (file.get("current-context") for _, file in self._files)), "")
         if not context:
             raise SinkUnavailable("the kubeconfig has no current context", hint="name one as `context`")
         chosen = self._entry("context", context)
-        cluster = self._entry("cluster", chosen.text("cluster"))
+        return chosen, self._entry("cluster", chosen.text("cluster")), chosen.text("namespace") or "default"
+
+    def access(self, context: str, surroundings: Surroundings) -> Access:
+        """The access that a context describes."""
+        chosen, cluster, namespace = self.chosen(context)
         user = self._entry("user", chosen.text("user")) if chosen.text("user") else None
         insecure = cluster.fields.get("insecure-skip-tls-verify") is True
         authority = cluster.content("certificate-authority")
@@ -131,7 +167,7 @@ class _Merged:
             )
         return Access(
             server=server,
-            namespace=chosen.text("namespace") or "default",
+            namespace=namespace,
             tls=tls,
             server_name=cluster.text("tls-server-name"),
             proxy=_proxy(cluster),

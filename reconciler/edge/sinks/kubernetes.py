@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from reconciler.core.addresses import same_server
 from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY, Holding, Note, holding, parse_note
 from reconciler.core.quoting import quoted
@@ -25,7 +26,7 @@ from reconciler.core.secret import Secret
 from reconciler.edge.sinks.cluster import Cluster, managers, mapping, message
 from reconciler.edge.sinks.cover import Cover
 from reconciler.edge.sinks.http import Answer
-from reconciler.edge.sinks.kubeconfig import access
+from reconciler.edge.sinks.kubeconfig import access, place_of
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 
@@ -169,6 +170,15 @@ _NAMES = {
     "Secret": "lower case letters, digits, - and ., 253 at most",
     "key of a Secret": "letters, digits, -, _ and ., 253 at most",
 }
+
+
+def place(spec: SinkSpec, surroundings: Surroundings) -> SinkSpec:
+    """The sink with its cluster's address, whatever contexts name that, and its namespace."""
+    context = spec.option("context", "")
+    server, namespace = surroundings.shared(
+        ("kubernetes place", context), lambda: place_of(context, surroundings.variables)
+    )
+    return spec.having(context=same_server(server), namespace=spec.option("namespace", "") or namespace)
 
 
 def open_sink(spec: SinkSpec, surroundings: Surroundings) -> KubernetesSink:

@@ -15,13 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.addresses import same_server
 from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.certainty import before_a_write, nobody_knows
 from reconciler.edge.sinks.surroundings import Surroundings
-from reconciler.edge.sinks.vault_server import Server, open_server, settings
+from reconciler.edge.sinks.vault_server import Server, Settings, open_server, settings
 from reconciler.edge.sinks.vault_version import NO_VERSION, Version, version_of, written
 from reconciler.errors import SinkError, SinkUnavailable
 
@@ -196,15 +197,20 @@ class VaultSink:
             self.server.call("PATCH", self._metadata, known=_OK | _NO_ROOM, json=body, headers=_MERGE)
 
 
+def place(spec: SinkSpec, surroundings: Surroundings) -> SinkSpec:
+    """The sink with its server and namespace, whoever names them."""
+    address, namespace = _server(spec, settings(surroundings.variables))
+    return spec.having(address=same_server(address) or None, namespace=namespace or None)
+
+
 def open_sink(spec: SinkSpec, surroundings: Surroundings) -> VaultSink:
     """The sink of a `vault:` entry."""
     given = settings(surroundings.variables)
-    address = spec.option("address", "") or given.address
-    namespace = spec.option("namespace", "") or given.namespace
+    address, namespace = _server(spec, given)
     if not address:
         raise SinkUnavailable("VAULT_ADDR is not set", hint="set it to such as https://vault.example.com:8200")
     server = surroundings.shared(
-        ("vault", address, namespace), lambda: open_server(address.rstrip("/"), namespace, given, surroundings)
+        ("vault", address, namespace), lambda: open_server(address, namespace, given, surroundings)
     )
     return VaultSink(
         server=server,
@@ -212,6 +218,13 @@ def open_sink(spec: SinkSpec, surroundings: Surroundings) -> VaultSink:
         secret=_path("secret", spec.option("secret")),
         field=spec.option("field"),
     )
+
+
+def _server(spec: SinkSpec, given: Settings) -> tuple[str, str]:
+    """Address and namespace, as the sink says, else as the variables do; empty where nobody does."""
+    address = spec.option("address", "") or given.address
+    namespace = spec.option("namespace", "") or given.namespace
+    return address.rstrip("/"), namespace.strip("/")
 
 
 def _path(option: str, text: str) -> str:

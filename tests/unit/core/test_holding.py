@@ -226,3 +226,33 @@ def test_each_generation_is_delivered_to_the_place_of_its_own_id() -> None:
     assert plan_environment(desired(wanted(sinks=(sink,))), found, {place: holding(SECRET)}).changes == ()
     (change,) = plan_environment(desired(wanted(sinks=(sink,))), found, {place: holding(OTHER)}).changes
     assert isinstance(change, Deliver)
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (None, ["it cannot be read"]),
+        (Holding(occupied=None, why="the vault cannot be reached"), ["the vault cannot be reached"]),
+        (UNSEEN, []),
+        (EMPTY, []),
+        (Holding(occupied=True, why="it is not the file that was written here"), []),
+    ],
+    ids=["broken", "away", "command", "empty", "occupied"],
+)
+def test_of_a_key_to_be_made_a_sink_that_could_not_be_looked_at_is_told(held: Holding | None, why: list[str]) -> None:
+    made = plan(held, found=False)
+
+    assert [each.why for each in made.unseen] == why
+    assert len(made.changes) == 1
+
+
+@pytest.mark.parametrize("key", ["a b", "\x1b[31m", "é", "k" * 37, "-k", "standard_" + "5" * 40, "", "a/b", "<b>"])
+def test_what_is_no_id_is_no_note(key: str) -> None:
+    assert parse_note(str(NOTE).replace(NOTE.key_id, key)) is None
+
+
+def test_the_longest_id_and_one_with_every_sign_are_notes() -> None:
+    for key in ("k" * 36, "By_Hand-1.g1"):
+        found = parse_note(str(NOTE).replace(NOTE.key_id, key))
+        assert found is not None
+        assert found.key_id == key
