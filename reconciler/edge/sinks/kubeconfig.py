@@ -13,7 +13,6 @@ import base64
 import binascii
 import os
 import ssl
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from typing import Any
 
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
+from reconciler.edge.sinks.cluster_tls import insecure, present, trusting
 from reconciler.edge.sinks.exec_credential import ExecCredential, bearer
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkUnavailable
@@ -108,7 +108,7 @@ def _of_pod(surroundings: Surroundings) -> Access:
     return Access(
         server=_server_of_pod(surroundings.variables),
         namespace=_namespace_of_pod(),
-        tls=_trusting(cafile=str(ACCOUNT / "ca.crt")),
+        tls=trusting(cafile=str(ACCOUNT / "ca.crt")),
         server_name="",
         proxy="",
         header=_in_file(ACCOUNT / "token", surroundings),
@@ -156,9 +156,9 @@ class _Merged:
         """The access that a context describes."""
         chosen, cluster, namespace = self.chosen(context)
         user = self._entry("user", chosen.text("user")) if chosen.text("user") else None
-        insecure = cluster.fields.get("insecure-skip-tls-verify") is True
+        is_unverified = cluster.fields.get("insecure-skip-tls-verify") is True
         authority = cluster.content("certificate-authority")
-        tls = _insecure() if insecure else _trusting(cadata=authority.reveal() if authority else None)
+        tls = insecure() if is_unverified else trusting(cadata=authority.reveal() if authority else None)
         server = cluster.text("server").rstrip("/")
         if not server.startswith("https://") and (user is not None or not server.startswith("http://")):
             raise SinkUnavailable(
@@ -216,7 +216,7 @@ def _proven(user: _Entry, cluster: _Entry, tls: ssl.SSLContext, surroundings: Su
     """What proves the user: a certificate goes into the context at once, the rest is a header."""
     certificate, key = user.content("client-certificate"), user.content("client-key")
     if certificate is not None:
-        _present(tls, certificate, key)
+        present(tls, certificate, key)
     if "auth-provider" in user.fields:
         raise SinkUnavailable(
             f"the kubeconfig's {user.what} has an auth-provider, which Kubernetes gave up in 1.26",
@@ -235,7 +235,7 @@ def _proven(user: _Entry, cluster: _Entry, tls: ssl.SSLContext, surroundings: Su
     if "exec" in user.fields:
         credential = ExecCredential(user.what, user.fields["exec"], user.folder, cluster.fields, surroundings)
         if credential.certificate is not None:
-            _present(tls, credential.certificate, credential.key)
+            present(tls, credential.certificate, credential.key)
         return credential.header
     return lambda: None
 
@@ -250,28 +250,3 @@ def _in_file(path: Path, surroundings: Surroundings) -> Header:
             raise SinkUnavailable(f"{path} is no text", hint="it is to hold the token") from None
 
     return header
-
-
-def _trusting(cafile: str | None = None, cadata: str | None = None) -> ssl.SSLContext:
-    """Trusts a cluster's own authority, or the machine's where it names none, as strictly as Go does: what a cluster
-    makes for itself often lacks what newer Pythons ask for.
-    """
-    context = ssl.create_default_context(cafile=cafile, cadata=cadata)
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
-
-
-def _insecure() -> ssl.SSLContext:
-    """Trusts anybody, because the kubeconfig says so."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _present(tls: ssl.SSLContext, certificate: Secret, key: Secret | None) -> None:
-    """Show a certificate; the library takes one from a file only, which is gone again before this returns."""
-    with tempfile.NamedTemporaryFile("w", encoding="latin-1", suffix=".pem") as file:  # mode 0600
-        file.write(f"{certificate.reveal()}\n{key.reveal() if key else ''}")
-        file.flush()
-        tls.load_cert_chain(file.name, password=lambda: "")
