@@ -21,6 +21,7 @@ from reconciler.core.manifests import chosen
 from reconciler.core.parallelism import PARALLELISM
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock, here
+from reconciler.edge.escrow import AgeEscrow, kept
 from reconciler.edge.sinks import InstalledSinks
 from reconciler.errors import ManifestError, ReconcilerError
 from reconciler.ports import Mask, unmasked
@@ -84,7 +85,14 @@ async def _admitted(wiring: Wiring, manifest: Manifest, environment: str) -> Pat
         site = wiring.site(manifest, found, credential)
     except ReconcilerError as error:
         return _unconnected(environment, found.endpoint, found.project, error)
-    return Patient(site=site, trouble=trouble, server=_server(found, folder))
+    recipient = site.empty.escrow
+    return Patient(
+        site=site,
+        trouble=trouble,
+        server=_server(found, folder),
+        escrow=AgeEscrow(folder=folder, environment=environment, recipient=recipient) if recipient else None,
+        escrowed=kept(folder, environment),
+    )
 
 
 def _server(found: Connection, folder: Path) -> object:

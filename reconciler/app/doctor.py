@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 from typing import TypeVar
@@ -19,6 +19,7 @@ from reconciler.app.sink_looks import SinkLooks, held
 from reconciler.core.checks import checkup
 from reconciler.core.checkup import EnvironmentCheckup
 from reconciler.core.desired import Desired
+from reconciler.core.escrowed import Escrowed
 from reconciler.core.first_key import new_id
 from reconciler.core.keys import Listing, Live, ServerFacts
 from reconciler.core.observed import Observed
@@ -26,7 +27,7 @@ from reconciler.core.plan import EnvironmentPlan
 from reconciler.core.planner import plan_environment
 from reconciler.core.sink_checks import SinkSeen
 from reconciler.errors import ReconcilerError, ServerError
-from reconciler.ports import Sinks
+from reconciler.ports import Escrow, Sinks
 
 PATIENCE = 30.0
 """Seconds for one look; there are four of them."""
@@ -36,11 +37,15 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """An environment to look at. `trouble` is why it has no credential, `server` what it shares with others there."""
+    """An environment to look at. `trouble` is why it has no credential, `server` what it shares with others there;
+    `escrow` is where secrets go that do not arrive, and `escrowed` what is there.
+    """
 
     site: Site
     trouble: ReconcilerError | None
     server: Hashable
+    escrow: Escrow | None = None
+    escrowed: Escrowed = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +78,8 @@ class Doctor:
             facts=facts,
             live=listing if isinstance(listing, ReconcilerError) else None,
             here=here,
+            escrow=await self._try(asyncio.to_thread(patient.escrow.preflight)) if patient.escrow else None,
+            escrowed=patient.escrowed,
         )
         known = ServerFacts() if isinstance(facts, ReconcilerError) else facts
         listed = listing if isinstance(listing, Listing) else None

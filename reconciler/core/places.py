@@ -19,7 +19,18 @@ from reconciler.core.desired import OptionValue, SinkSpec
 EXEC = "exec"
 WHOLE_FILES = frozenset({"file", "age"})
 SETTINGS = frozenset(
-    {"recipients", "identity", "masked", "protected", "hidden", "visibility", "repositories", "timeout", "kms_key"}
+    {
+        "recipients",
+        "identity",
+        "masked",
+        "protected",
+        "hidden",
+        "visibility",
+        "repositories",
+        "insecure",
+        "timeout",
+        "kms_key",
+    }
 )
 _UNLESS_TOLD = {"gitlab_ci": {"scope": "*"}, "vault": {"mount": "secret"}}
 _FIELDS = "aws"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
+from reconciler.core import escrowed
 from reconciler.core.delivery import at
 from reconciler.core.desired import After
 from reconciler.core.diff import MembersChange, ValueChange, diff, show_expire
@@ -170,7 +170,7 @@ def outcome_counts(outcome: Outcome) -> dict[Status, int]:
 
 def opening(result: Result) -> str:
     """The command that opens the secret which an escrow keeps."""
-    return f"age -d -i IDENTITY {shlex.quote(result.escrow)}"
+    return escrowed.opening(result.escrow)
 
 
 def outcome_summary(outcome: Outcome) -> str:

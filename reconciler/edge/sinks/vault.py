@@ -209,8 +209,10 @@ def open_sink(spec: SinkSpec, surroundings: Surroundings) -> VaultSink:
     address, namespace = _server(spec, given)
     if not address:
         raise SinkUnavailable("VAULT_ADDR is not set", hint="set it to such as https://vault.example.com:8200")
+    insecure = spec.flag("insecure")
     server = surroundings.shared(
-        ("vault", address, namespace), lambda: open_server(address, namespace, given, surroundings)
+        ("vault", address, namespace, insecure),
+        lambda: open_server(address, namespace, given, surroundings, insecure=insecure),
     )
     return VaultSink(
         server=server,

@@ -22,7 +22,7 @@ from reconciler.core.addresses import presentable
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.http import Answer, Content, Service
-from reconciler.edge.sinks.http_client import open_client, show
+from reconciler.edge.sinks.http_client import Trust, open_client, show
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.edge.sinks.turns import Turns
 from reconciler.errors import SinkError, SinkUnavailable
@@ -141,8 +141,12 @@ def settings(variables: Mapping[str, str]) -> Settings:
     )
 
 
-def open_server(address: str, namespace: str, given: Settings, surroundings: Surroundings) -> Server:
-    """The server at an address, with the credential that is there for it. Raises SinkUnavailable."""
+def open_server(
+    address: str, namespace: str, given: Settings, surroundings: Surroundings, *, insecure: bool = False
+) -> Server:
+    """The server at an address, with the credential that is there for it; over plain HTTP where that may be `insecure`.
+    Raises SinkUnavailable.
+    """
     if not presentable(address).startswith(("https://", "http://")):
         raise SinkUnavailable(
             "VAULT_ADDR is not the address of a server", hint="write such as https://vault.example.com:8200"
@@ -161,7 +165,7 @@ def open_server(address: str, namespace: str, given: Settings, surroundings: Sur
     role = credential if isinstance(credential, AppRole) else None
     headers = _HEADERS | ({"X-Vault-Namespace": namespace} if namespace else {})
     shown = (_TOKEN, credential) if isinstance(credential, Secret) else None
-    http = open_client(address, name, headers, shown, authority=given.authority)
+    http = open_client(address, name, headers, shown, trust=Trust(authority=given.authority, insecure=insecure))
     hint = f"see whether {source} is still valid, and what its policies allow"
     service = Service(name=name, hint=hint, http=http, explain=_explain, trust="VAULT_CACERT")
     return Server(service=service, mask=surroundings.mask, role=role)
