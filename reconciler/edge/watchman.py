@@ -21,13 +21,13 @@ _TENTHS = 20
 _WATCH = f"""\
 read -r group || exit 0  # the run has ended, and no command was started
 read -r ended && exit 0
-kill -s TERM -- "-$group"
+kill -TERM "-$group"
 tenths=0
-while [ $tenths -lt {_TENTHS} ] && kill -s 0 -- "-$group"; do
+while [ $tenths -lt {_TENTHS} ] && kill -0 "-$group"; do
     sleep 0.1
     tenths=$((tenths + 1))
 done
-kill -s KILL -- "-$group"
+kill -KILL "-$group"
 """
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from reconciler.core.secret import Secret
+from reconciler.edge import watchman
 from reconciler.edge.feed import Feed
 from reconciler.edge.watchman import Watchman
 
@@ -16,53 +20,73 @@ def _sleeper() -> subprocess.Popen[bytes]:
     return subprocess.Popen(["sleep", "60"], start_new_session=True)
 
 
-def _pid(watchman: Watchman) -> int:
-    return watchman._process.pid
+def _pid(watching: Watchman) -> int:
+    return watching._process.pid
 
 
-def _abandon(watchman: Watchman) -> None:
+def _abandon(watching: Watchman) -> None:
     """What the system does when the run dies."""
-    assert watchman._process.stdin is not None
-    watchman._process.stdin.close()
-    watchman._process.wait(10)
+    assert watching._process.stdin is not None
+    watching._process.stdin.close()
+    watching._process.wait(10)
 
 
 def test_a_watched_command_is_ended_when_the_pipe_is() -> None:
     with _sleeper() as watched, _sleeper() as other:
-        watchman = Watchman(os.defpath).__enter__()
-        watchman.watch(watched)
-        _abandon(watchman)
+        watching = Watchman(os.defpath).__enter__()
+        watching.watch(watched)
+        _abandon(watching)
         assert watched.wait(10) == -signal.SIGTERM
         assert other.poll() is None
         other.kill()
 
 
+@pytest.mark.parametrize("name", ["dash", "bash", "busybox"])
+def test_whatever_sh_is_it_asks_first_and_then_makes_the_command_end(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = shutil.which(name)
+    if program is None:
+        pytest.skip(f"there is no {name} here")
+    (tmp_path / "sh").symlink_to(program)
+    monkeypatch.setattr(watchman, "SHELL", str(tmp_path / "sh"))
+    deaf = ["sh", "-c", "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done"]
+    with subprocess.Popen(deaf, stdout=subprocess.PIPE, start_new_session=True) as watched:
+        assert watched.stdout is not None
+        assert watched.stdout.readline() == b"ready\n"
+        watching = Watchman(os.defpath).__enter__()
+        watching.watch(watched)
+        _abandon(watching)
+        assert watched.wait(10) == -signal.SIGKILL
+        assert watched.stdout.read() == b"asked\n"
+
+
 def test_a_command_that_has_ended_meanwhile_is_let_alone() -> None:
-    with Watchman(os.defpath) as watchman, _sleeper() as watched:
-        watchman.watch(watched)
+    with Watchman(os.defpath) as watching, _sleeper() as watched:
+        watching.watch(watched)
         watched.kill()
-    assert not Path("/proc", str(_pid(watchman))).exists(), "nobody watches any more"
+    assert not Path("/proc", str(_pid(watching))).exists(), "nobody watches any more"
 
 
 def test_what_a_command_leaves_on_purpose_is_not_ended_with_the_watch() -> None:
     with _sleeper() as watched:
-        with Watchman(os.defpath) as watchman:
-            watchman.watch(watched)
+        with Watchman(os.defpath) as watching:
+            watching.watch(watched)
         assert watched.poll() is None
         watched.kill()
 
 
 def test_a_run_that_dies_before_there_is_a_command_ends_nobody() -> None:
-    watchman = Watchman(os.defpath).__enter__()
-    _abandon(watchman)
-    assert watchman._process.returncode == 0
+    watching = Watchman(os.defpath).__enter__()
+    _abandon(watching)
+    assert watching._process.returncode == 0
 
 
 def test_a_watchman_that_somebody_has_ended_fails_nothing() -> None:
-    with Watchman(os.defpath) as watchman, _sleeper() as watched:
-        watchman._process.kill()
-        watchman._process.wait()
-        watchman.watch(watched)
+    with Watchman(os.defpath) as watching, _sleeper() as watched:
+        watching._process.kill()
+        watching._process.wait()
+        watching.watch(watched)
         watched.kill()
 
 
