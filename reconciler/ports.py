@@ -82,7 +82,8 @@ class KeyStore(Protocol):
 
 class SecretSink(Protocol):
     """One place that holds one secret, and a note of whose it is where there is room for one. Methods block, may be
-    called from any thread, and raise SinkError.
+    called from any thread, and raise SinkError; `preflight` and `look` also UsageError, for what the manifest names and
+    is not what it should be.
     """
 
     def preflight(self) -> None:
@@ -119,6 +120,12 @@ class Sinks(Protocol):
 
     def open(self, spec: SinkSpec) -> SecretSink:
         """The sink that an entry of `deliver` names, with every placeholder filled in."""
+        ...
+
+    def place(self, spec: SinkSpec) -> SinkSpec:
+        """The same sink, spelt as every other way to name its place is; nothing is asked of a service. Raises nothing
+        but what `open` raises for its kind.
+        """
         ...
 
     def observe(self, specs: Iterable[SinkSpec]) -> Held:

@@ -33,6 +33,7 @@ from reconciler.app.revealing import Revealed
 from reconciler.core.checkup import Checkup
 from reconciler.core.command_environment import command_environment, credential_variables, without_credentials
 from reconciler.core.ephemeral import Asked, EphemeralKey
+from reconciler.core.escrowed import escrowed_warnings
 from reconciler.core.first_key import FirstKey, Made
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances
@@ -45,7 +46,7 @@ from reconciler.core.saved import SavedPlan
 from reconciler.core.status import EnvironmentStatus, status
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock
-from reconciler.edge.escrow import AgeEscrow
+from reconciler.edge.escrow import AgeEscrow, kept
 from reconciler.edge.journal import RunJournal
 from reconciler.edge.key_file import KeyFile
 from reconciler.edge.resources import schema, shipped_catalogue
@@ -114,6 +115,7 @@ class Reconciler:
         return self._judged(await resume(self.sites, self.sinks, saved))
 
     def _judged(self, planned: Planned) -> Planned:
+        planned = replace(planned, environments=tuple(map(_with_escrowed, planned.environments)))
         return planning.without_exec(planned) if self.no_exec else planned
 
     async def plan_to_destroy(self) -> Planned:
@@ -189,6 +191,13 @@ class Reconciler:
                 f"this is for one environment, and {len(self.sites)} are connected", hint="name one environment"
             )
         return self.sites[0]
+
+
+def _with_escrowed(planned: PlannedEnvironment) -> PlannedEnvironment:
+    """The same, with a warning for each secret that is in escrow."""
+    found = kept(Path(planned.site.folder), planned.desired.realm.environment)
+    told = escrowed_warnings(found, planned.live, planned.plan) if found else ()
+    return replace(planned, plan=replace(planned.plan, warnings=(*planned.plan.warnings, *told)))
 
 
 def _escrow(planned: PlannedEnvironment) -> AgeEscrow | None:

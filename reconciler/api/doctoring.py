@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from reconciler.api.logins import Login
@@ -12,6 +13,7 @@ from reconciler.api.wiring import Wiring, wired
 from reconciler.app.doctor import Doctor, Patient
 from reconciler.core.addresses import EMULATOR
 from reconciler.core.checkup import Checkup, EnvironmentCheckup, failed
+from reconciler.core.command_environment import credential_variables, without_credentials
 from reconciler.core.connecting import connection
 from reconciler.core.desired import Connection
 from reconciler.core.manifest import Manifest
@@ -19,16 +21,19 @@ from reconciler.core.manifests import chosen
 from reconciler.core.parallelism import PARALLELISM
 from reconciler.core.variables import Variables
 from reconciler.edge.clock import SystemClock, here
+from reconciler.edge.escrow import AgeEscrow, kept
+from reconciler.edge.sinks import InstalledSinks
 from reconciler.errors import ManifestError, ReconcilerError
 from reconciler.ports import Mask, unmasked
 
 
-async def examine(
+async def examine(  # noqa: PLR0913 - what a run is made of
     manifests: Iterable[Manifest],
     environments: Iterable[str] = (),
     *,
     variables: Mapping[str, str],
     write_probes: bool = False,
+    no_exec: bool = False,
     login: Login | None = None,
     mask: Mask = unmasked,
 ) -> Checkup:
@@ -36,11 +41,13 @@ async def examine(
     is wrong with one.
 
     With `write_probes` each server is also asked to delete a key that does not exist, and to create one whose id is
-    taken: it refuses both, and how it does says what the credential may do. `mask` is told of each secret as it comes
-    into being.
+    taken: it refuses both, and how it does says what the credential may do. With `no_exec` no command may deliver.
+    `mask` is told of each secret as it comes into being.
     """
     variables = Variables(variables)
-    choices = chosen(tuple(manifests), environments)
+    manifests = tuple(manifests)
+    choices = chosen(manifests, environments)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(PARALLELISM))  # sinks block
     entropy = random.SystemRandom()
     made = wired(
         variables,
@@ -53,8 +60,12 @@ async def examine(
     )
     async with made as wiring:
         admitted = [await _admitted(wiring, *choice) for choice in choices]
-        doctor = Doctor(here=here, entropy=entropy, write_probes=write_probes)
-        seen = iter(await doctor.examine([each for each in admitted if isinstance(each, Patient)]))
+        patients = [each for each in admitted if isinstance(each, Patient)]
+        in_use = [each.site.secret for each in patients if each.site.secret is not None]
+        commands = without_credentials(variables, credential_variables(manifests), in_use)
+        with InstalledSinks(variables, mask, command_variables=commands) as sinks:
+            doctor = Doctor(here=here, entropy=entropy, sinks=sinks, write_probes=write_probes, no_exec=no_exec)
+            seen = iter(await doctor.examine(patients))
         return Checkup(environments=tuple(next(seen) if isinstance(each, Patient) else each for each in admitted))
 
 
@@ -74,7 +85,14 @@ async def _admitted(wiring: Wiring, manifest: Manifest, environment: str) -> Pat
         site = wiring.site(manifest, found, credential)
     except ReconcilerError as error:
         return _unconnected(environment, found.endpoint, found.project, error)
-    return Patient(site=site, trouble=trouble, server=_server(found, folder))
+    recipient = site.empty.escrow
+    return Patient(
+        site=site,
+        trouble=trouble,
+        server=_server(found, folder),
+        escrow=AgeEscrow(folder=folder, environment=environment, recipient=recipient) if recipient else None,
+        escrowed=kept(folder, environment),
+    )
 
 
 def _server(found: Connection, folder: Path) -> object:

@@ -1,49 +1,64 @@
 """Looks at every environment side by side, as far as each lets itself be looked at, and has what was seen judged.
 
-Nothing here raises for what is wrong with an environment, and nothing waits longer than a minute for one. Nothing is
-written: the two calls that ask for a refusal are made only where that is wanted.
+Nothing here raises for what is wrong with an environment, and nothing waits longer than two minutes for one. Nothing is
+written: the two calls that ask for a refusal are made only where that is wanted. Sinks are looked at whether or not the
+server answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 from typing import TypeVar
 
 from reconciler.app.planning import Site, live_of
+from reconciler.app.sink_looks import SinkLooks, held
 from reconciler.core.checks import checkup
 from reconciler.core.checkup import EnvironmentCheckup
+from reconciler.core.desired import Desired
+from reconciler.core.escrowed import Escrowed
 from reconciler.core.first_key import new_id
-from reconciler.core.keys import Listing, Live
+from reconciler.core.keys import Listing, Live, ServerFacts
 from reconciler.core.observed import Observed
+from reconciler.core.plan import EnvironmentPlan
 from reconciler.core.planner import plan_environment
+from reconciler.core.sink_checks import SinkSeen
 from reconciler.errors import ReconcilerError, ServerError
+from reconciler.ports import Escrow, Sinks
 
 PATIENCE = 30.0
-"""Seconds for one look; there are two of them."""
+"""Seconds for one look; there are four of them."""
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """An environment to look at. `trouble` is why it has no credential, `server` what it shares with others there."""
+    """An environment to look at. `trouble` is why it has no credential, `server` what it shares with others there;
+    `escrow` is where secrets go that do not arrive, and `escrowed` what is there.
+    """
 
     site: Site
     trouble: ReconcilerError | None
     server: Hashable
+    escrow: Escrow | None = None
+    escrowed: Escrowed = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doctor:
-    """How to look: this machine's clock, randomness for an id that nobody has, and whether to ask for refusals."""
+    """How to look: this machine's clock, randomness for an id that nobody has, whether to ask for refusals, and whether
+    commands may deliver.
+    """
 
     here: Callable[[], datetime]
     entropy: Random
+    sinks: Sinks
     write_probes: bool = False
+    no_exec: bool = False
     patience: float = PATIENCE
 
     async def examine(self, patients: Sequence[Patient]) -> tuple[EnvironmentCheckup, ...]:
@@ -63,17 +78,33 @@ class Doctor:
             facts=facts,
             live=listing if isinstance(listing, ReconcilerError) else None,
             here=here,
+            escrow=await self._try(asyncio.to_thread(patient.escrow.preflight)) if patient.escrow else None,
+            escrowed=patient.escrowed,
         )
+        known = ServerFacts() if isinstance(facts, ReconcilerError) else facts
+        listed = listing if isinstance(listing, Listing) else None
+        live = live_of(site, known, listed) if listed else Live(keys=(), now=self.here(), facts=known)
+        desired = _caught(lambda: site.resolve(known))
+        sinks, trouble = await self._sinks_of(desired, live)
+        seen = replace(seen, sinks=sinks)
         if isinstance(facts, ReconcilerError):
             return seen
-        desired = _caught(lambda: site.resolve(facts))
         seen = replace(seen, desired=desired)
-        if not isinstance(listing, Listing):
+        if listed is None:
             return seen
-        live = live_of(site, facts, listing)
-        plan = None if isinstance(desired, ReconcilerError) else _caught(lambda: plan_environment(desired, live, {}))
+        plan: EnvironmentPlan | ReconcilerError | None = trouble
+        if plan is None and not isinstance(desired, ReconcilerError):
+            plan = _caught(lambda: plan_environment(desired, live, held(sinks)))
         seen = replace(seen, live=live, plan=plan)
         return await self._probed(site, seen, live) if self.write_probes else seen
+
+    async def _sinks_of(
+        self, desired: Desired | ReconcilerError, live: Live
+    ) -> tuple[tuple[SinkSeen, ...], ReconcilerError | None]:
+        """The sinks as they were found, and why no plan may ask about them."""
+        if isinstance(desired, ReconcilerError):
+            return (), None
+        return await SinkLooks(sinks=self.sinks, patience=self.patience, no_exec=self.no_exec).at(desired, live)
 
     async def _listed(self, patient: Patient) -> tuple[Listing | ReconcilerError | None, datetime]:
         """The list, where there is a credential to ask with, and the time here when it came."""

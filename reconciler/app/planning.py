@@ -122,9 +122,14 @@ async def plan_anew(sites: Sequence[Site], sinks: Sinks, allow: Allowances, sele
         return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals)
 
     seen = await _all(see(site) for site in sites)
-    if problems := tuple(shared(desired for _, _, desired in seen)):
-        raise ManifestError(problems)
+    await asyncio.to_thread(check_places, [desired for _, _, desired in seen], sinks)
     return Planned(environments=await _all(one(*each) for each in seen))
+
+
+def check_places(environments: Sequence[Desired], sinks: Sinks) -> None:
+    """Raise ManifestError for what environments may not share, or two keys of one; blocks, for files are looked at."""
+    if problems := tuple(shared(environments, sinks.place)):
+        raise ManifestError(problems)
 
 
 def _check_selection(environments: Sequence[PlannedEnvironment], selection: Selection) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @options.files
 @options.environments
 @options.output_format
+@options.no_exec
 @options.login
 @options.no_color
 @click.option(
@@ -35,11 +36,12 @@ def doctor(
     files: tuple[Path, ...],
     environments: tuple[str, ...],
     output_format: str,
+    no_exec: bool,
     login: str | None,
     no_color: bool,
     write_probes: bool,
 ) -> None:
-    """Look at servers and credentials, and say what to do.
+    """Look at servers, credentials and sinks, and say what to do.
 
     Changes nothing. Exits 1 where apply could not work.
     """
@@ -57,6 +59,7 @@ def doctor(
                 environments,
                 variables=os.environ,
                 write_probes=write_probes,
+                no_exec=no_exec,
                 login=account,
                 mask=masking(),
             )

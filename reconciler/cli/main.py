@@ -14,8 +14,9 @@ from typing import NoReturn
 import click
 
 from reconciler.cli import console
-from reconciler.cli.apply import apply, destroy
+from reconciler.cli.apply import apply
 from reconciler.cli.bootstrap import bootstrap
+from reconciler.cli.destroy import destroy
 from reconciler.cli.doctor import doctor
 from reconciler.cli.emulator import emulator
 from reconciler.cli.exec import exec_

@@ -63,6 +63,17 @@ def presentable(endpoint: str) -> str:
     return f"{url.scheme}://{url.netloc}{url.path}" if whole else ""
 
 
+def same_server(address: str) -> str:
+    """A text that all ways to write a server's address have in common: host in lower case, usual ports left out."""
+    try:
+        url = urlsplit(clean_endpoint(address))
+        usual = {"http": 80, "https": 443}.get(url.scheme)
+        port = "" if url.port in {None, usual} else f":{url.port}"
+    except ValueError:
+        return address
+    return f"{url.scheme}://{url.hostname}{port}{url.path}" if url.hostname else address
+
+
 def is_clear_text(endpoint: str) -> bool:
     """Whether credentials and secrets would cross a network unencrypted."""
     url = urlsplit(endpoint)

@@ -9,13 +9,15 @@ from datetime import datetime
 from reconciler.core import risks
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec, expires
-from reconciler.core.holding import Held, Holding, Match
+from reconciler.core.holding import Held, Holding, Match, is_held
 from reconciler.core.holding import match as compare
-from reconciler.core.ids import key_id, next_id, slug_of
+from reconciler.core.ids import MAX_GENERATION, key_id, next_id, owned, slug_of
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Create, Deliver, Mark, Reason, Unchanged, Unseen, Update
 from reconciler.core.probation import can_be_delivered, is_on_probation
+from reconciler.core.quoting import quoted
 from reconciler.core.rotation import Due, end_of, is_overdue
+from reconciler.errors import ManifestError, Problem
 
 
 def is_past(key: DesiredKey, now: datetime) -> bool:
@@ -57,7 +59,9 @@ def may_be_held(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -> b
 def create(
     desired: Desired, key: DesiredKey, live: Live, held: Held, *, leftover: str | None = None, at_id: str = ""
 ) -> Create:
-    """The creation of a key that is not live, or of which only a `leftover` is; `at_id` where its id is known."""
+    """The creation of a key that is not live, or of which only a `leftover` is; `at_id` where its id is known. Raises
+    ManifestError where the one before has the last id that there is.
+    """
     new_id = at_id or _new_id(desired, key, leftover)
     return Create(
         address=key.address,
@@ -98,7 +102,7 @@ def free_id(desired: Desired, key: DesiredKey, match: LiveKey, taken: Collection
         new_id = _new_id(desired, key, match.id)
         while new_id in taken:
             new_id = next_id(new_id)
-    except ValueError:
+    except (ManifestError, ValueError):
         return None
     return new_id
 
@@ -106,7 +110,19 @@ def free_id(desired: Desired, key: DesiredKey, match: LiveKey, taken: Collection
 def _new_id(desired: Desired, key: DesiredKey, before: str | None) -> str:
     """The first generation's id, or the one after that before; a renamed key begins anew under its own slug."""
     first = key_id(desired.realm, key.slug)
-    return next_id(before) if before and slug_of(before) == slug_of(first) else first
+    if not before or slug_of(before) != slug_of(first):
+        return first
+    mine = owned(desired.realm, before)
+    if mine is not None and mine.generation >= MAX_GENERATION:
+        name = key.address.removeprefix(f"{desired.realm.environment}/")
+        problem = Problem(
+            position=key.position,
+            message=f"{key.address} needs a new key, and no id comes after {quoted(before)}: it is generation "
+            f"{MAX_GENERATION}, the last",
+            hint=f"give it another name, with `renamed_from: {name}`: under that its generations begin anew",
+        )
+        raise ManifestError([problem])
+    return next_id(before)
 
 
 def reconcile(
@@ -157,6 +173,15 @@ def unseen(key: DesiredKey, match: LiveKey, entry: Update | Deliver | Unchanged,
         yield Unseen(address=key.address, sink=risks.show_sink(place), why=_why_unseen(seen))
 
 
+def unseen_of_new(change: Create, held: Held) -> Iterable[Unseen]:
+    """The sinks of a key to be made that could not be looked at; of one that shows nothing there is nothing to say."""
+    for sink in change.sinks:
+        place = at(sink, change.key_id)
+        seen = held.get(place)
+        if seen is None or (seen.occupied is None and seen.why):
+            yield Unseen(address=change.address, sink=risks.show_sink(place), why=_why_unseen(seen))
+
+
 def _why_unseen(seen: Holding | None) -> str:
     """Why nobody can tell what a sink holds; empty where it never shows that."""
     if seen is None:
@@ -174,7 +199,11 @@ def _why(sinks: tuple[SinkSpec, ...], match: LiveKey, held: Held) -> Reason:
     found = {_compared(sink, match, held) for sink in sinks}
     if None in found:
         return Reason.SINK_UNREADABLE
-    return Reason.SINK_DIFFERS if Match.LACKS in found else Reason.SINK_NAMED
+    if Match.LACKS not in found:
+        return Reason.SINK_NAMED
+    lacking = [sink for sink in sinks if _compared(sink, match, held) is Match.LACKS]
+    outdated = all(is_held(held[at(sink, match.id)], match) for sink in lacking)
+    return Reason.SINK_OUTDATED if outdated else Reason.SINK_DIFFERS
 
 
 def _replaced(
@@ -187,7 +216,9 @@ def _replaced(
         if seen is None or not seen.occupied or (match is not None and compare(seen, match) is Match.HOLDS):
             continue
         whose = seen.note.key_id if seen.note else ""
-        yield risks.of_sink(place, whose, foreign=desired.is_foreign(whose))
+        yield risks.of_sink(
+            place, whose, foreign=desired.is_foreign(whose), why=seen.why if seen.outdated and match is not None else ""
+        )
 
 
 def _is_scheduled(key: DesiredKey, match: LiveKey, after: KeyState) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from reconciler.core import credential_checks
@@ -12,7 +12,8 @@ from reconciler.core.credential_checks import NOT_LISTED, keys_are
 from reconciler.core.desired import Desired
 from reconciler.core.keys import MAX_KEYS
 from reconciler.core.observed import Observed
-from reconciler.core.plan import Delete
+from reconciler.core.plan import Delete, EnvironmentPlan
+from reconciler.core.sink_checks import sink_checks
 from reconciler.errors import ManifestError, ReconcilerError, Unreachable, Untrusted
 
 SKEW = timedelta(seconds=30)
@@ -30,7 +31,11 @@ def checkup(seen: Observed) -> EnvironmentCheckup:
         environment=seen.environment,
         endpoint=seen.endpoint,
         project=seen.project,
-        checks=tuple(judge(seen) for judge in _JUDGES),
+        checks=(
+            *(judge(seen) for judge in _JUDGES),
+            *_escrow(seen),
+            *sink_checks(seen.sinks, seen.changes if isinstance(seen.plan, EnvironmentPlan) else None),
+        ),
     )
 
 
@@ -148,6 +153,19 @@ def _manifest(seen: Observed) -> Check:
     count = len(seen.changes)
     todo = f"{count} {'change' if count == 1 else 'changes'} to apply" if count else "nothing to apply"
     return fine("manifest", f"the server knows all that it declares; {todo}")
+
+
+def _escrow(seen: Observed) -> Iterator[Check]:
+    """Checks of an escrow, where there is one that tells anything."""
+    if seen.escrow is not None:
+        yield failed("escrow", seen.escrow.message, seen.escrow.hint)
+    if seen.escrowed:
+        files = ", ".join(sorted(seen.escrowed.values()))
+        yield warning(
+            "escrow",
+            f"secrets that did not arrive: {files}",
+            "age -d -i IDENTITY FILE shows one; apply removes it once its key is delivered, or gone",
+        )
 
 
 _JUDGES: tuple[_Judge, ...] = (

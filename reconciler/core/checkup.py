@@ -24,12 +24,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check. `message` completes its name; `hint` says what to do, empty where nothing is to be done."""
+    """One check. `message` completes its name; `hint` says what to do, empty where nothing is to be done. `sinks` are
+    all of those that it is about, where it is about sinks.
+    """
 
     name: str
     verdict: Verdict
     message: str
     hint: str = ""
+    sinks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

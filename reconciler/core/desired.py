@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, assert_never
 
@@ -141,6 +141,11 @@ class SinkSpec:
     options: tuple[tuple[str, OptionValue], ...]
     folder: str = field(default="", compare=False, repr=False)
     subject: Subject | None = field(default=None, compare=False, repr=False)
+
+    def having(self, **options: OptionValue | None) -> SinkSpec:
+        """The sink with these fields instead of what it has; None leaves one out."""
+        known = {**dict(self.options), **options}
+        return replace(self, options=tuple((name, value) for name, value in sorted(known.items()) if value is not None))
 
     def option(self, name: str, default: str | None = None) -> str:
         """The text of a field; KeyError where it is absent and nothing stands in for it."""

@@ -19,7 +19,9 @@ from reconciler.core.keys import LiveKey
 from reconciler.core.secret import Secret
 from reconciler.core.times import format_instant, parse_instant
 
-_NOTE = re.compile(r"key=(?P<key>\S+) created=(?P<created>\S+) fingerprint=(?P<fingerprint>[0-9a-f]{32})")
+_NOTE = re.compile(
+    r"key=(?P<key>[A-Za-z0-9][A-Za-z0-9._-]{0,35}) created=(?P<created>\S+) fingerprint=(?P<fingerprint>[0-9a-f]{32})"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,9 @@ def note_of(key: LiveKey, secret: Secret) -> Note:
 
 
 def parse_note(text: str) -> Note | None:
-    """The note in a text, whatever stands around it; None where there is none."""
+    """The note in a text, whatever stands around it; None where there is none. Its key is an id as Appwrite allows one,
+    and nothing else that somebody wrote there: a message may show it.
+    """
     match = _NOTE.search(text)
     if match is None:
         return None
@@ -50,6 +54,11 @@ def parse_note(text: str) -> Note | None:
     except ValueError:
         return None
     return Note(key_id=match["key"], created=created, fingerprint=match["fingerprint"])
+
+
+def without_note(text: str) -> str:
+    """What stands around the note in a text."""
+    return (text if parse_note(text) is None else _NOTE.sub("", text, count=1)).strip()
 
 
 def fingerprint(key_id: str, secret: Secret) -> str:

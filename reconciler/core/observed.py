@@ -5,13 +5,15 @@ was no way to look.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.core.credential import CredentialInUse
 from reconciler.core.desired import Desired
+from reconciler.core.escrowed import Escrowed
 from reconciler.core.keys import Live, LiveKey, ServerFacts
 from reconciler.core.plan import Change, Create, EnvironmentPlan
+from reconciler.core.sink_checks import SinkSeen
 from reconciler.errors import ReconcilerError
 
 
@@ -22,7 +24,9 @@ class Observed:
     Attributes:
         credential: None for the built-in emulator, which needs none.
         here: this machine's clock when the keys were listed.
-        plan: made as if no sink could be read.
+        plan: made with what the sinks hold.
+        escrow: why nothing could be kept in escrow, None where it could; `escrowed` is what is kept there.
+        sinks: every sink that the environment delivers to, as it was found.
         writes: whether the credential may write keys, None where nobody asked.
         creates: whether it may create keys, None where nobody asked.
         elsewhere: ids of the keys of other projects on this server, in lower case, and whose they are; None where no
@@ -41,6 +45,9 @@ class Observed:
     writes: bool | ReconcilerError | None = None
     creates: bool | ReconcilerError | None = None
     elsewhere: Mapping[str, str] | None = None
+    sinks: tuple[SinkSeen, ...] = ()
+    escrow: ReconcilerError | None = None
+    escrowed: Escrowed = field(default_factory=dict)
 
     @property
     def in_use(self) -> CredentialInUse | None:

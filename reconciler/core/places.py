@@ -2,12 +2,15 @@
 
 A field of `SETTINGS` says how a value is kept, not where: two sinks are one place where all other fields are equal,
 said or left to what they are then; on GitHub in any case, in Vault with or without slashes at the ends. A sink that
-writes a whole file, or a whole secret of AWS, is also one place with whatever else writes into that. A command is no
-place: it may take any number of secrets.
+writes a whole file, or a whole secret of AWS, is also one place with whatever else writes into that; to a whole file
+belongs its note, a file beside it. A command is no place: it may take any number of secrets.
+
+What variables and files say of a place, whoever opens sinks knows: see `Sinks.place`.
 """
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -15,7 +18,20 @@ from reconciler.core.desired import OptionValue, SinkSpec
 
 EXEC = "exec"
 WHOLE_FILES = frozenset({"file", "age"})
-SETTINGS = frozenset({"recipients", "identity", "masked", "protected", "hidden", "visibility", "timeout", "kms_key"})
+SETTINGS = frozenset(
+    {
+        "recipients",
+        "identity",
+        "masked",
+        "protected",
+        "hidden",
+        "visibility",
+        "repositories",
+        "insecure",
+        "timeout",
+        "kms_key",
+    }
+)
 _UNLESS_TOLD = {"gitlab_ci": {"scope": "*"}, "vault": {"mount": "secret"}}
 _FIELDS = "aws"
 _CASELESS = frozenset({"github_actions"})
@@ -34,7 +50,13 @@ class Places(Generic[_T]):
         """Take a sink's place; whoever has it already, None where it was free."""
         if sink.kind == EXEC:
             return None
-        within = _within(sink)
+        other = self._take(sink, _within(sink), who)
+        path = dict(sink.options).get("path")
+        if other is None and sink.kind in WHOLE_FILES and isinstance(path, str):
+            other = self._take(sink, note_file(path), who)
+        return other
+
+    def _take(self, sink: SinkSpec, within: Hashable, who: _T) -> _T | None:
         place: Hashable = ("whole", within)
         shared: Hashable = ("parts", within)
         if not _is_whole(sink):
@@ -43,6 +65,12 @@ class Places(Generic[_T]):
         other = self._taken.get(place, self._taken.get(shared))
         self._taken.setdefault(place, who)
         return other
+
+
+def note_file(path: str) -> str:
+    """Where the note of a whole file is: a hidden file beside it."""
+    folder, name = posixpath.split(path)
+    return posixpath.join(folder, f".{name}.reconciler")
 
 
 def _is_whole(sink: SinkSpec) -> bool:

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     ABANDONED = "created by a run that did not finish, and its expire is in the past"
     UNDELIVERED = "created by a run that did not deliver or commit it"
     SINK_DIFFERS = "a sink does not hold this key's secret"
+    SINK_OUTDATED = "a sink holds this key's secret otherwise than it should"
     SINK_UNREADABLE = "a sink cannot be read"
     SINK_NAMED = "a sink shows its value to nobody, and --target names the key: it is delivered again"
     DUE = "due for rotation"
@@ -172,8 +173,8 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
-    """A sink that nobody can compare with the live key: it shows its value to nobody, or `why` says what kept it from
-    being looked at.
+    """A sink of which nobody can tell whether it holds the live key's secret, for it shows its value to nobody; or one,
+    of a key to be made too, that could not be looked at, and `why`.
     """
 
     address: str

@@ -22,6 +22,7 @@ from reconciler.core.changes import (
     may_be_held,
     reconcile,
     unseen,
+    unseen_of_new,
 )
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec
@@ -203,6 +204,8 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
         draft.unseen += unseen(key, match, entry, held)
     else:
         entry = create(desired, key, live, held)
+    if isinstance(entry, Create):
+        draft.unseen += unseen_of_new(entry, held)
     draft.add([entry])
     draft.warnings += _warnings(key, match, entry, draft)
 
@@ -227,8 +230,8 @@ def _follow(key: DesiredKey, match: LiveKey, draft: _Draft, held: Held, why: Due
     new_id = free_id(draft.desired, key, match, draft.ids)
     if new_id is None:
         draft.warnings.append(
-            f"{key.address} is due, and {match.id} is the last generation that its id has room for: rename the key, "
-            "with `renamed_from`"
+            f"{key.address} needs a new key, and {match.id} is the last generation that its id has room for: rename "
+            "the key, with `renamed_from`"
         )
         return Unchanged(address=key.address, key_id=match.id, state=match.state)
     made = create(draft.desired, key, draft.live, held, at_id=new_id)

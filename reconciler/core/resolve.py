@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from reconciler.core.addresses import is_clear_text
+from reconciler.core.addresses import is_clear_text, presentable
 from reconciler.core.declared import DeclaredKey
 from reconciler.core.delivery import at, bad_variable, filled
 from reconciler.core.desired import Connection, Desired, DesiredKey, SinkSpec, Subject
@@ -57,6 +57,7 @@ def resolve(
         absent_at={gone: _absent_at(manifest, nothing, index) for index, gone in enumerate(declared.absent)},
         warnings=(
             *_clear_text(connection),
+            *_insecure_sinks(keys),
             *_extra_scopes(declared, catalogue, connection),
             *granting.deprecations(key.scopes for key in declared.keys),
             *short_overlaps(declared.keys),
@@ -201,3 +202,15 @@ def _extra_scopes(declared: Environment, catalogue: Catalogue, connection: Conne
 def _clear_text(connection: Connection) -> Iterator[str]:
     if is_clear_text(connection.endpoint):
         yield f"{connection.position}: the endpoint is not https: the credential and secrets travel in clear text"
+
+
+def _insecure_sinks(keys: Iterable[DesiredKey]) -> Iterator[str]:
+    """A warning for each server that is talked to in the open because a sink says that it may be."""
+    first: dict[str, DesiredKey] = {}
+    for key in keys:
+        for sink in key.sinks:
+            address = presentable(sink.option("address", ""))
+            if sink.flag("insecure") and is_clear_text(address):
+                first.setdefault(address, key)
+    for address, key in first.items():
+        yield f"{key.position}: {address} is not https: what is delivered there travels in clear text"

@@ -58,10 +58,11 @@ def of_use(key: LiveKey, now: datetime, own: frozenset[str]) -> tuple[Mark, ...]
     return tuple(marks)
 
 
-def of_sink(sink: SinkSpec, whose: str, *, foreign: bool) -> Mark:
-    """The mark of a sink that holds another value now: that of key `whose`, where that is known."""
+def of_sink(sink: SinkSpec, whose: str, *, foreign: bool, why: str = "") -> Mark:
+    """The mark of a sink that holds a value now: that of key `whose`, where that is known, and `why` it cannot stay."""
     risk = Risk.FOREIGN_VALUE if foreign else Risk.REPLACES_VALUE
-    return Mark(risk=risk, detail=f"{show_sink(sink)}, of key {whose}" if whose else show_sink(sink))
+    detail = f"{show_sink(sink)}, of key {whose}" if whose else show_sink(sink)
+    return Mark(risk=risk, detail=f"{detail}: {why}" if why else detail)
 
 
 def show_sink(sink: SinkSpec) -> str:

@@ -5,13 +5,13 @@ Each would undo at every apply what the other did. Within one environment `meeti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import permutations
 from pathlib import PurePath
 
 from reconciler.core.addresses import EMULATOR
 from reconciler.core.delivery import at
-from reconciler.core.desired import Desired, DesiredKey
+from reconciler.core.desired import Desired, DesiredKey, SinkSpec
 from reconciler.core.ids import key_id
 from reconciler.core.pairing import owned_here
 from reconciler.core.places import Places
@@ -20,10 +20,17 @@ from reconciler.core.risks import show_sink
 from reconciler.errors import Position, Problem
 
 
-def shared(environments: Iterable[Desired]) -> Iterator[Problem]:
-    """What environments that are planned in one run may not share."""
+def as_written(sink: SinkSpec) -> SinkSpec:
+    """The place of a sink where nobody can say more of it than the manifest does."""
+    return sink
+
+
+def shared(environments: Iterable[Desired], place: Callable[[SinkSpec], SinkSpec] = as_written) -> Iterator[Problem]:
+    """What environments that are planned in one run may not share. `place` spells a sink as all do who name its
+    place.
+    """
     environments = tuple(environments)
-    yield from _sinks(environments)
+    yield from _sinks(environments, place)
     places: dict[tuple[str, str], list[Desired]] = {}
     for desired in environments:
         places.setdefault(_place(desired), []).append(desired)
@@ -40,24 +47,31 @@ def _place(desired: Desired) -> tuple[str, str]:
     return f"{where.endpoint}{folder}", where.project
 
 
-def _sinks(environments: Sequence[Desired]) -> Iterator[Problem]:
-    places: Places[DesiredKey] = Places()
+def _sinks(environments: Sequence[Desired], place: Callable[[SinkSpec], SinkSpec]) -> Iterator[Problem]:
+    places: Places[tuple[DesiredKey, SinkSpec]] = Places()
     for desired in environments:
         for key in desired.keys:
             for sink in key.sinks:
-                other = places.take(at(sink, key.adopts or key_id(desired.realm, key.slug)), key)
-                if other is not None and other is not key:
-                    both = f"{_beside(other, key)} and {key.address}"
-                    yield Problem(
-                        position=key.position,
-                        message=f"{both} are delivered to one place: {show_sink(sink)}",
-                        hint=_hint(other, key),
-                    )
+                filled = at(sink, key.adopts or key_id(desired.realm, key.slug))
+                other = places.take(place(filled), (key, filled))
+                if other is not None:
+                    yield _one_place(*other, key, filled)
+
+
+def _one_place(first: DesiredKey, one: SinkSpec, second: DesiredKey, other: SinkSpec) -> Problem:
+    names = show_sink(one) if one == other else f"{show_sink(one)} and {show_sink(other)}"
+    if first is second:
+        message, hint = f"{second.address} is delivered to one place twice: {names}", "leave one out"
+    else:
+        both = f"{_beside(first, second)} and {second.address}"
+        message, hint = f"{both} are delivered to one place: {names}", _hint(first, second)
+    return Problem(position=second.position, message=message, hint=hint)
 
 
 def _hint(one: DesiredKey, other: DesiredKey) -> str:
     if _environment(one) == _environment(other):
-        return "give each file's keys a path or a variable of their own"
+        whose = "each key" if one.position.file == other.position.file else "each file's keys"
+        return f"give {whose} a place of their own: another path, variable or name"
     return "put {environment} in its path, or name one environment with -e"
 
 

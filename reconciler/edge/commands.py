@@ -1,4 +1,4 @@
-"""Commands of the user's: how one is started, fed, read and ended.
+"""Commands of the user's: how one is read, fed meanwhile, and ended.
 
 - No shell: the program gets its arguments as they are written, and runs in the manifest's folder.
 - A child of its own that keeps the output open is not waited for.
@@ -14,14 +14,13 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO
 
 from reconciler.core.secret import Secret
+from reconciler.edge.feed import Feed
 
 CHUNK = 64 * 1024
 _GLANCE = 0.1
 _LAST_WORDS = 2.0
-NOTHING = Secret("")
 
 Take = Callable[[bytes], bool]
 """Gets each part of the output; False where it has seen enough."""
@@ -45,14 +44,14 @@ class Output:
         return not self.is_too_long
 
 
-def follow(process: subprocess.Popen[bytes], take: Take, seconds: float, feed: Secret = NOTHING) -> bool:
+def follow(process: subprocess.Popen[bytes], take: Take, seconds: float, feed: Feed | None = None) -> bool:
     """Read what a process writes until it ends, and feed it meanwhile; False where it has not ended in time.
 
-    One that closes its input early has had enough of it. Ends earlier where `take` has.
+    Ends earlier where `take` has had enough.
     """
     deadline = time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:
-        pipes = _Pipes(process, selector, take, Secret(feed.reveal().encode().decode("latin-1")))
+        pipes = _Pipes(process, selector, take, feed)
         while (left := deadline - time.monotonic()) > 0:
             ended = process.poll() is not None
             if pipes.quiet(0 if ended else min(left, _GLANCE)) and ended:
@@ -68,17 +67,16 @@ class _Pipes:
     """The pipes to and from a process; `read` counts the bytes so far."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], selector: selectors.BaseSelector, take: Take, feed: Secret
+        self, process: subprocess.Popen[bytes], selector: selectors.BaseSelector, take: Take, feed: Feed | None
     ) -> None:
         assert process.stdout is not None
-        self._input, self._output = process.stdin, process.stdout
+        self._output = process.stdout
         self._selector, self._take, self._feed = selector, take, feed
         self.enough = False
         self.read = 0
         selector.register(self._output, selectors.EVENT_READ)
-        if self._input is not None:
-            os.set_blocking(self._input.fileno(), False)
-            selector.register(self._input, selectors.EVENT_WRITE)
+        if feed is not None and not feed.is_done:
+            selector.register(feed.writer, selectors.EVENT_WRITE)
 
     @property
     def closed(self) -> bool:
@@ -88,8 +86,8 @@ class _Pipes:
     def quiet(self, seconds: float) -> bool:
         """Move what can be moved now or that soon; whether there was nothing to read."""
         ready = [key.fileobj for key, _ in self._selector.select(seconds)]
-        if self._input is not None and self._input in ready:
-            self._write(self._input)
+        if self._feed is not None and self._feed.writer in ready:
+            self._go_on(self._feed)
         if self._output not in ready:
             return True
         chunk = os.read(self._output.fileno(), CHUNK)
@@ -100,15 +98,10 @@ class _Pipes:
             self.enough = True
         return False
 
-    def _write(self, stream: IO[bytes]) -> None:
-        try:
-            written = os.write(stream.fileno(), self._feed.reveal().encode("latin-1"))
-            self._feed = Secret(self._feed.reveal()[written:])
-        except BrokenPipeError:
-            self._feed = NOTHING
-        if not self._feed.reveal():
-            self._selector.unregister(stream)
-            stream.close()
+    def _go_on(self, feed: Feed) -> None:
+        feed.go_on()
+        if feed.is_done:
+            self._selector.unregister(feed.writer)
 
 
 def _ended(process: subprocess.Popen[bytes], deadline: float) -> bool:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.core.escrowed import Escrowed
 from reconciler.core.own_files import ESCROW
 from reconciler.core.secret import Secret
 from reconciler.edge.sealing import Sealer
 from reconciler.edge.sinks import files
+
+_END = ".age"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,4 +51,13 @@ class AgeEscrow:
         return Sealer((self.recipient,))
 
     def _file(self, key_id: str) -> Path:
-        return self.folder / ESCROW / self.environment / f"{key_id}.age"
+        return _place(self.folder, self.environment) / f"{key_id}{_END}"
+
+
+def kept(folder: Path, environment: str) -> Escrowed:
+    """What is in escrow for an environment, whether or not it has an escrow now."""
+    return {path.name.removesuffix(_END): str(path) for path in _place(folder, environment).glob(f"*{_END}")}
+
+
+def _place(folder: Path, environment: str) -> Path:
+    return folder / ESCROW / environment

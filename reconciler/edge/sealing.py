@@ -3,18 +3,22 @@
 Sealed text is armored, so that Git and mail take it for the text that it is. Sealing one value twice gives two texts.
 The library is an extra, loaded where something is to be sealed or opened. It takes no plugins and no identity that a
 passphrase protects. What it says of a file never enters a message.
+
+An identity that is not there is nobody's mistake, for not every machine has it; one that is there and is none is an
+error of whoever named it, and is never passed over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconciler.core.secret import Secret
 from reconciler.edge.regular import open_regular
-from reconciler.errors import SinkError, SinkUnavailable
+from reconciler.errors import SinkError, SinkUnavailable, UsageError
 
 _LONGEST = 64 * 1024
 _SSH = b"-----BEGIN "
@@ -42,8 +46,16 @@ class Sealer:
         return [_recipient(library, each) for each in self.recipients]
 
 
+def check_identity(identity: Path) -> None:
+    """Raise UsageError where a file that is there holds something else than identities."""
+    with suppress(SinkUnavailable):
+        _identities(_library(), identity)
+
+
 def open_sealed(sealed: bytes, identity: Path) -> Secret:
-    """The value that was sealed; raises SinkUnavailable where the identities of that file do not open it."""
+    """The value that was sealed; raises SinkUnavailable where the identities of that file do not open it, or there is
+    no such file, and UsageError where it holds something else.
+    """
     library = _library()
     identities = _identities(library, identity)
     try:
@@ -75,25 +87,34 @@ def _recipient(library: Any, text: str) -> Any:
 
 def _identities(library: Any, path: Path) -> Sequence[Any]:
     content = _read(path)
-    try:
-        if content.startswith(_SSH):
-            return [library.ssh.Identity.from_buffer(content)]
-        found = [library.x25519.Identity.from_str(line) for line in _lines(content)]
-    except library.IdentityError:
-        found = []
+    if content.startswith(_SSH):
+        return [_identity(f"{path}", library.ssh.Identity.from_buffer, content, library)]
+    found = [
+        _identity(f"{path}:{number}", library.x25519.Identity.from_str, line, library)
+        for number, line in _lines(content)
+    ]
     if not found:
-        raise SinkUnavailable(f"{path} holds no identity that can be used", hint=_HINT)
+        raise UsageError(f"{path} holds no identity", hint=_HINT)
     return found
+
+
+def _identity(where: str, read: Callable[[Any], Any], written: object, library: Any) -> Any:
+    try:
+        return read(written)
+    except library.IdentityError:
+        raise UsageError(f"{where}: this is no identity that can be used", hint=_HINT) from None
 
 
 def _read(path: Path) -> bytes:
     try:
         with open_regular(path) as file:
             return file.read(_LONGEST)
-    except OSError as error:
+    except FileNotFoundError as error:
         raise SinkUnavailable(f"the identity {path} cannot be read: {error.strerror}", hint=_HINT) from error
+    except OSError as error:
+        raise UsageError(f"the identity {path} cannot be read: {error.strerror}", hint=_HINT) from error
 
 
-def _lines(content: bytes) -> Iterable[str]:
-    lines = (line.strip() for line in content.decode("latin-1").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def _lines(content: bytes) -> Iterable[tuple[int, str]]:
+    lines = enumerate((line.strip() for line in content.decode("latin-1").splitlines()), start=1)
+    return [(number, line) for number, line in lines if line and not line.startswith("#")]

@@ -49,7 +49,13 @@ def checkup_json(checkup: Checkup) -> str:
             "project": each.project,
             "works": each.works,
             "checks": [
-                {"check": check.name, "verdict": str(check.verdict), "message": check.message, "hint": check.hint}
+                {
+                    "check": check.name,
+                    "verdict": str(check.verdict),
+                    "message": check.message,
+                    "hint": check.hint,
+                    **({"sinks": check.sinks} if check.sinks else {}),
+                }
                 for check in each.checks
             ],
         }

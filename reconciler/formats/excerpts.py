@@ -2,8 +2,10 @@
 
 Rules: what may be a credential is covered before anything is cut, sign by sign, so that columns stay where they are.
 Covered are texts that look like credentials, what stands under `credential` unless it is plainly the name of a
-variable, and an endpoint that holds more than an address. Signs that a terminal would act upon, or that nobody would
-see, are written out. A line that is too long is cut around the caret. Blank lines and comments are not shown.
+variable, what stands under a name such as `token` or `secret`, and an endpoint that holds more than an address. In a
+sink whose service keeps secrets by name, `secret` is that name, and shown. Signs that a terminal would act upon, or
+that nobody would see, are written out. A line that is too long is cut around the caret. Blank lines and comments are
+not shown.
 """
 
 from __future__ import annotations
@@ -37,10 +39,21 @@ _SECRETS = re.compile(
     r"""| (?<![\w-])(?=[A-Za-z_-]*[0-9])(?=[0-9_-]*[A-Za-z])[\w-]{40,}   # longer than any id, and mixed
         | (?<=://)[^\s"']*@
         | (?<=[?#])[^\s"'?#]*[=&][^\s"']*                                # what follows an address
-        | (?i:\b(?:secret|(?:\w*_)?token|pass\w*|session|cookie|\w*api[-_]?key)["']?\s*:\s+)[^\s{\[].*
     """,
     re.VERBOSE,
 )
+_NAMED = re.compile(
+    r"""(?:(?<![\w-])(secret)|(?i:\b(?:secret|(?:\w*_)?token|pass\w*|session|cookie|\w*api[-_]?key)))"""
+    r"""["']?\s*:\s+(?=[^\s{\[])"""
+)
+_NEAR = 500
+SECRETS_BY_NAME = ("vault", "aws", "github_actions", "kubernetes")
+"""The kinds of sinks with a field `secret`."""
+_BY_NAME = re.compile(
+    rf"""(?:(?:^|\s)-\s+\{{?|\[\s*\{{?|\}}\s*,\s*\{{)\s*["']?(?:{"|".join(SECRETS_BY_NAME)})["']?\s*:"""
+    r"""\s*(?:\{[^{}]*)?(?:\s\#.*)?$"""
+)
+"""What stands before the fields of such a sink, an entry of a list: on their line, or on one above, indented less."""
 _ENDPOINT = re.compile(r"""\bendpoint["']?\s*:\s+("[^"]*"?|'[^']*'?|[^\s"'][^\s,}]*(?:[ ][^#\s,}]+)*)""")
 _SUSPECT = re.compile(r"[@?#]|\s\S")
 _CREDENTIAL = re.compile(r"""(?<![\w-])["']?[Cc]red[a-z]*["']?\s*:(?=\s|$)""")
@@ -83,10 +96,19 @@ class Excerpts:
         line = self._lines(position.source)[position.line - 1].rstrip()
         if position.line - 1 in self._private(position.source):
             return _cover_value(line, 0)
-        return self._whole(line)
+        return self._whole(line, self._above(position.source, position.line - 1))
+
+    def _above(self, source: Source, number: int) -> str:
+        """The line that a line's mapping belongs to: the nearest one above that is indented less."""
+        lines = self._lines(source)
+        indent = _indent(lines[number])
+        if indent == 0 or "secret" not in lines[number]:
+            return ""
+        above = (line for line in reversed(lines[:number]) if line.strip() and not line.lstrip().startswith("#"))
+        return next((line for line in above if _indent(line) < indent), "")
 
 
-def _covered(line: str) -> str:
+def _covered(line: str, above: str) -> str:
     """A line without what may be a secret in it."""
     for named in _CREDENTIAL.finditer(line):
         line = _cover_value(line, named.end())
@@ -95,7 +117,16 @@ def _covered(line: str) -> str:
             line = _cover(line, *endpoint.span(1))
     for secret in _SECRETS.finditer(line):
         line = _cover(line, *secret.span())
+    for named in _NAMED.finditer(line):
+        if not (named[1] and _is_name(line[max(0, named.start() - _NEAR) : named.start()], above)):
+            return _cover(line, named.end(), len(line))
     return line
+
+
+def _is_name(before: str, above: str) -> bool:
+    """Whether a `secret` is a field of a sink, as what stands before it tells."""
+    before = before.rstrip("\"'")
+    return _BY_NAME.search(before if before.strip(" -") else above) is not None
 
 
 def _cover_value(line: str, start: int) -> str:
@@ -123,7 +154,7 @@ def _private(lines: list[str]) -> frozenset[int]:
 def _walk(lines: Iterable[str]) -> Iterator[bool]:
     indent, opened = -1, 0  # of the credential that goes on, and its brackets that are not closed
     for line in lines:
-        own = len(line) - len(line.lstrip())
+        own = _indent(line)
         private = indent >= 0 and (not line.strip() or own > indent or opened > 0)
         yield private
         if private:
@@ -134,6 +165,10 @@ def _walk(lines: Iterable[str]) -> Iterator[bool]:
             indent, opened = own, _opened(line[named.end() :])
             if line[: named.start()].strip(" -") and opened <= 0:
                 indent = -1  # in a mapping on one line, where it ended
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _opened(text: str) -> int:

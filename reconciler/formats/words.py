@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
+from reconciler.core import escrowed
 from reconciler.core.delivery import at
 from reconciler.core.desired import After
 from reconciler.core.diff import MembersChange, ValueChange, diff, show_expire
@@ -31,6 +31,8 @@ from reconciler.core.times import show_duration
 
 ACTIONS = ("create", "rotate", "deliver", "update", "retire", "delete")
 SYMBOLS = {"create": "+", "rotate": "*", "deliver": ">", "update": "~", "retire": "x", "delete": "-", "none": "="}
+_FEW = 3
+"""Sinks that are named before the others are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +96,8 @@ def _sinks(change: Create | Deliver) -> tuple[Field, ...]:
 
 
 def unseen(environment: EnvironmentPlan, *, verbose: bool = True) -> tuple[str, ...]:
-    """A line for each reason why sinks cannot be compared; those that never show their value are only counted unless
-    `verbose`.
+    """A line for each reason why sinks cannot be compared; unless `verbose` it names a few of them, and none of those
+    that never show their value.
     """
     by_reason: dict[str, list[str]] = {}
     for each in sorted(environment.unseen, key=lambda each: each.why):
@@ -105,7 +107,8 @@ def unseen(environment: EnvironmentPlan, *, verbose: bool = True) -> tuple[str, 
 
 def _unseen(why: str, sinks: list[str], *, verbose: bool) -> str:
     if why:
-        return f"not compared: {', '.join(sinks)}: {why}"
+        few = sinks if verbose or len(sinks) <= _FEW + 1 else [*sinks[:_FEW], f"{len(sinks) - _FEW:,} more"]
+        return f"not compared: {', '.join(few)}: {why}"
     if verbose:
         return f"not compared, for they show their value to nobody: {', '.join(sinks)}"
     if len(sinks) == 1:
@@ -178,7 +181,7 @@ def outcome_counts(outcome: Outcome) -> dict[Status, int]:
 
 def opening(result: Result) -> str:
     """The command that opens the secret which an escrow keeps."""
-    return f"age -d -i IDENTITY {shlex.quote(result.escrow)}"
+    return escrowed.opening(result.escrow)
 
 
 def outcome_summary(outcome: Outcome) -> str:

@@ -90,6 +90,40 @@ def test_the_file_is_the_owners_alone_and_the_sink_as_before(left: Left) -> None
     assert (left.folder / "app.env").read_text(encoding="utf-8") == "A=before\n"
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["with an escrow", "without one now"])
+def test_the_next_plan_and_doctor_name_the_file(left: Left, tmp_path: Path, named: bool) -> None:
+    folder = tmp_path / "later"
+    shutil.copytree(left.folder, folder)
+    stale = folder / "escrow" / "live" / "gone.aaaaaaaa.g1.age"
+    stale.touch()
+    with a_server_that_refuses(folder, []) as endpoint:
+        write_manifest(folder, endpoint, f"age:{left.pair.recipient}")
+        if not named:
+            text = (folder / "keys.yaml").read_text()
+            (folder / "keys.yaml").write_text(text.replace(f', "escrow": "age:{left.pair.recipient}"', ""))
+
+        planned, looked = run(folder, "plan"), run(folder, "doctor")
+
+    key_id, file = left.file.name.removesuffix(".age"), f"escrow/live/{left.file.name}"
+    shown = " ".join(planned.stdout.split())
+    assert f"live/a: the secret of {key_id} did not arrive, and is in escrow: age -d -i IDENTITY {file}" in shown
+    assert "escrow/live/gone.aaaaaaaa.g1.age is in escrow for a key that is not live any more: delete it" in shown
+    assert f"! escrow secrets that did not arrive: {file}," in " ".join(looked.stdout.split())
+
+
+def test_a_doctor_says_where_nothing_could_be_kept(left: Left, tmp_path: Path) -> None:
+    (tmp_path / "escrow").mkdir()
+    (tmp_path / "escrow" / "live").touch()
+    write_manifest(tmp_path, "emulator", f"age:{left.pair.recipient}")
+
+    looked = run(tmp_path, "doctor")
+
+    shown = " ".join(looked.stdout.split())
+    assert looked.code == 1
+    assert "✗ escrow " in shown
+    assert "escrow/live is not a folder hint: name another path, or remove that file" in shown
+
+
 @NEEDS_AGE
 def test_the_age_program_opens_it_as_the_report_says(left: Left) -> None:
     assert opened_by_age(left.file, left.pair.identity) == left.pair.opens(left.file)

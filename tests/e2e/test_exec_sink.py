@@ -188,3 +188,17 @@ def test_on_a_server_that_hides_secrets_the_command_is_run_once_and_the_plan_is_
         assert server.accepts(project, secret)
         assert name.removeprefix("live-") in server.keys(project)
         assert run(folder, "plan", "--detailed-exitcode").code == 0
+
+
+def test_a_file_that_was_made_for_a_key_that_is_undone_is_gone_again(command: Command) -> None:
+    (command.folder / "refuse").write_text("#!/bin/sh\nexit 1\n")
+    (command.folder / "refuse").chmod(0o755)
+    command.write(
+        "version: 1\nowner: shop\nkeys:\n  ci:\n    scopes: [users.read]\n    deliver:\n"
+        "      - dotenv: {path: secrets/new.env, variable: KEY}\n      - exec: {command: [./refuse]}\n"
+        "environments:\n  local: {endpoint: emulator, project: p1}\n"
+    )
+
+    assert command("apply", "--auto-approve").code == 3
+
+    assert list((command.folder / "secrets").iterdir()) == []

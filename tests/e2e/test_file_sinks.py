@@ -135,9 +135,69 @@ async def test_other_recipients_make_a_delivery_and_the_key_stays() -> None:
             (change,) = (await case.machine.plan(case.wanted)).plan.changes
 
             assert isinstance(change, Deliver)
+            assert change.reason is Reason.SINK_OUTDATED
             assert (await case.machine.apply(case.wanted)).complete
             assert set(await world.keys()) == {first_id("a")}
             await case.assert_converged()
+
+
+EXPOSED = "its file is open to others than its owner, by mode {}"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
+@pytest.mark.parametrize("kind", ["file", "dotenv"])
+async def test_a_file_that_somebody_opened_to_others_is_written_anew(kind: str, mode: int) -> None:
+    with a_folder() as folder:
+        async with a_world() as world:
+            path = folder / "a"
+            options = {"file": (), "dotenv": (("variable", "KEY"),)}[kind]
+            wanted = desired(key("a", SinkSpec(kind=kind, options=(("path", str(path)), *options))))
+            machine = Machine(world=world, folder=folder)
+            await machine.apply(wanted)
+            before = path.read_bytes()
+            path.chmod(mode)
+
+            (change,) = (await machine.plan(wanted)).plan.changes
+
+            assert isinstance(change, Deliver)
+            assert change.reason is Reason.SINK_OUTDATED
+            assert [mark.detail.rpartition(": ")[2] for mark in change.marks] == [EXPOSED.format(f"{mode:04o}")]
+            assert (await machine.apply(wanted)).complete
+            assert (path.read_bytes(), path.stat().st_mode & 0o777) == (before, 0o600)
+            assert (await machine.plan(wanted)).plan.environments[0].changes == ()
+
+
+async def test_a_file_that_its_owner_alone_may_read_is_as_it_should_be() -> None:
+    with a_folder() as folder:
+        async with a_world() as world:
+            case = Case(world, folder, "file")
+            await case.machine.apply(case.wanted)
+            case.path.chmod(0o400)
+
+            await case.assert_converged()
+
+
+async def test_an_encrypted_file_is_for_everybody() -> None:
+    with a_folder() as folder:
+        async with a_world() as world:
+            case = Case(world, folder, "age")
+            await case.machine.apply(case.wanted)
+            case.path.chmod(0o644)  # as Git checks it out
+
+            await case.assert_converged()
+
+
+async def test_where_the_secret_is_hidden_an_open_file_is_told_and_no_key_is_made_for_that() -> None:
+    with a_folder() as folder:
+        async with a_world(hides=True) as world:
+            case = Case(world, folder, "file")
+            await case.machine.apply(case.wanted)
+            case.path.chmod(0o644)
+
+            (plan,) = (await case.machine.plan(case.wanted)).plan.environments
+
+            assert plan.changes == ()
+            assert [each.why for each in plan.unseen] == [EXPOSED.format("0644")]
 
 
 @pytest.mark.parametrize("hides", [False, True], ids=["shown", "hidden"])

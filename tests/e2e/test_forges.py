@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import github_server, gitlab_server
 from tests.support.command import Command, Ended, in_folder
-from tests.support.github_server import GitHub, Kept, github
-from tests.support.gitlab_server import GitLab, Variable, gitlab
+from tests.support.forges import both
+from tests.support.github_server import GitHub, Kept
+from tests.support.gitlab_server import GitLab, Variable
 from tests.support.http_service import Fault, Reply
-from tests.support.processes import Server, a_server
+from tests.support.processes import Server, a_server, write_session
 from tests.support.world import generation, is_retiring
 
 MANIFEST = """\
@@ -111,17 +111,8 @@ def forges(
     command = in_folder(tmp_path, monkeypatch, capsys)
     project = appwrite.project()
     command.write(MANIFEST.replace("ENDPOINT", appwrite.endpoint).replace("PROJECT", project))
-    session = command.folder / "session"
-    session.touch(mode=0o600)
-    session.write_text(f"a_session_console={appwrite.session}\n", encoding="ascii")
-    with github() as one, gitlab() as other:
-        for name, value in {
-            "GH_TOKEN": github_server.TOKEN,
-            "GITHUB_API_URL": one.address,
-            "GITLAB_TOKEN": gitlab_server.TOKEN,
-            "CI_SERVER_URL": other.address,
-        }.items():
-            monkeypatch.setenv(name, value)
+    write_session(command.folder, appwrite)
+    with both(monkeypatch) as (one, other):
         hides = "hides" in request.node.name
         yield Forges(command=command, appwrite=appwrite, project=project, github=one, gitlab=other, hides=hides)
 

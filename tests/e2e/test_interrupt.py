@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Process, Server, a_server, delivered, ended, run, start, write_manifest
+from tests.support.processes import Process, Server, delivered, ended, run, start, write_manifest
 
 NAMES = [f"k{number}" for number in range(8)]
 KEYS = {
@@ -20,12 +19,6 @@ KEYS = {
 APPLY = ("apply", "--auto-approve", "--format", "json", "--parallelism", "2")
 _LIST = 1
 _PATIENCE = 20.0
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with a_server() as running:
-        yield running
 
 
 @pytest.fixture

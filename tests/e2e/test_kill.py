@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +19,6 @@ from tests.support.processes import (
     Server,
     Zygote,
     a_server,
-    a_zygote,
     ended,
     run,
     start,
@@ -35,25 +33,6 @@ that shows secrets and on one that hides them, so that each is there at every si
 """
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with a_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def hiding_server() -> Iterator[Server]:
-    """A server that shows a secret in the answer to the creation, and never again."""
-    with a_server(hides=True) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    with a_zygote() as ready:
-        yield ready
 
 
 @pytest.fixture

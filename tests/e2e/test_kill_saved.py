@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from tests.support.folders import a_folder
-from tests.support.processes import Server, Zygote, a_server, a_zygote, ended, run, start
+from tests.support.processes import Server, Zygote, ended, run, start
 from tests.support.sites import KEYS, Site
 
 PLAN = ("plan", "--out", "plan.json")
@@ -23,25 +22,6 @@ from.
 """
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with a_server() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def hiding_server() -> Iterator[Server]:
-    """A server that shows a secret in the answer to the creation, and never again."""
-    with a_server(hides=True) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    with a_zygote() as ready:
-        yield ready
 
 
 def planned(site: Site, zygote: Zygote, *flags: str) -> Site:

@@ -13,9 +13,8 @@ from reconciler.cli.main import main
 from reconciler.core.secret import Secret
 from tests.support import github_server, gitlab_server
 from tests.support.command import in_folder
-from tests.support.github_server import github
-from tests.support.gitlab_server import gitlab
-from tests.support.processes import Server, a_server
+from tests.support.forges import both
+from tests.support.processes import Server, a_server, write_session
 
 MANIFEST = """\
 version: 1
@@ -109,22 +108,13 @@ def runner(
     command = in_folder(tmp_path, monkeypatch, capsys)
     project = appwrite.project()
     command.write(MANIFEST.replace("ENDPOINT", appwrite.endpoint).replace("PROJECT", project))
-    session = tmp_path / "session"
-    session.touch(mode=0o600)
-    session.write_text(f"a_session_console={appwrite.session}\n", encoding="ascii")
+    write_session(tmp_path, appwrite)
     (tmp_path / "app.env").write_text(f"STOREFRONT={IN_FILE}\n", encoding="utf-8")
     appwrite.create(project, f"unmanaged-{project}")
-    with github() as one, gitlab() as other:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    with both(monkeypatch) as (_, other):
         put = {"environment_scope": "*", "description": None, "masked": True, "raw": True, "hidden": False}
         other.owners["projects/acme/shop"]["STOREFRONT", "*"] = {"key": "STOREFRONT", "value": IN_GITLAB, **put}
-        for name, value in {
-            "GITHUB_ACTIONS": "true",
-            "GH_TOKEN": github_server.TOKEN,
-            "GITHUB_API_URL": one.address,
-            "GITLAB_TOKEN": gitlab_server.TOKEN,
-            "CI_SERVER_URL": other.address,
-        }.items():
-            monkeypatch.setenv(name, value)
         yield Runner(folder=tmp_path, server=appwrite, project=project, patch=monkeypatch)
 
 

@@ -129,6 +129,6 @@ def test_files_whose_environments_have_one_name_are_told_to_take_other_sinks(com
     told = refused(command, "shop.yaml", "pay.yaml")
 
     assert "pay.yaml:4:3: live/ci (shop.yaml:4:3) and live/jobs are delivered to one place: dotenv " in told
-    assert "hint: give each file's keys a path or a variable of their own" in told
+    assert "hint: give each file's keys a place of their own: another path, variable or name" in told
     command.write(PAY.replace("{scopes", sink).replace("live:", "other:"), "pay.yaml")
     assert "hint: put {environment} in its path, or name one" in refused(command, "shop.yaml", "pay.yaml")

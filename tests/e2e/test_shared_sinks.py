@@ -49,3 +49,23 @@ def test_a_path_of_its_own_for_each_environment_is_valid(tmp_path: Path) -> None
     validation = api.validate([written(tmp_path, '"{environment}.env"')], (), {})
 
     assert [(checked.environment, checked.keys) for checked in validation.environments] == [("one", 1), ("two", 1)]
+
+
+@pytest.mark.anyio
+async def test_a_server_that_one_environment_names_and_the_other_has_from_a_variable_is_one(tmp_path: Path) -> None:
+    vault = "vault: {secret: shop, field: KEY}"
+    text = MANIFEST.replace("dotenv: {path: PATH, variable: KEY}", vault).replace(
+        "project: p2}",
+        "project: p2, keys: {backend: {deliver: [{vault: {secret: shop, field: KEY, address: 'https://v:8200/'}}]}}}",
+    )
+    (tmp_path / "keys.yaml").write_text(text)
+    manifest = api.read_manifest(tmp_path / "keys.yaml")
+
+    async with api.connect(manifest, variables={"VAULT_ADDR": "https://v:8200"}) as reconciler:
+        with pytest.raises(ManifestError) as caught:
+            await reconciler.plan()
+
+    (problem,) = caught.value.problems
+    assert problem.message == (
+        "one/backend and two/backend are delivered to one place: vault KEY shop and vault https://v:8200/ KEY shop"
+    )

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from functools import partial
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from tests.support.command import Command, in_folder
 
 LOADER = create_loader()
 """What a client is made of is read once."""
-NUMBERS = count()
 MANIFEST = """\
 version: 1
 owner: shop
@@ -35,12 +33,6 @@ environments:
 def aws() -> Iterator[Aws]:
     with an_aws() as running:
         yield running
-
-
-@pytest.fixture
-def place() -> str:
-    """A name of the test's own."""
-    return f"t{next(NUMBERS)}"
 
 
 @pytest.fixture

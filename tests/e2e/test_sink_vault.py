@@ -1,18 +1,14 @@
 """From a manifest to a field in OpenBao, and what happens when somebody changes that field."""
 
 from collections.abc import Iterator
-from functools import partial
-from itertools import count
 from pathlib import Path
 
 import pytest
 
-from reconciler.api import wiring
 from tests.support.command import Command, in_folder
 from tests.support.http_service import Fault, Reply
 from tests.support.vaults import ROOT_TOKEN, Vault, a_vault, between
 
-NUMBERS = count()
 MANIFEST = """\
 version: 1
 owner: shop
@@ -34,12 +30,6 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
 
 
 @pytest.fixture
-def place() -> str:
-    """A secret of the test's own."""
-    return f"t{next(NUMBERS)}"
-
-
-@pytest.fixture
 def reconciler(
     vault: Vault, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
@@ -48,12 +38,6 @@ def reconciler(
     monkeypatch.setenv("VAULT_ADDR", vault.address)
     monkeypatch.setenv("VAULT_TOKEN", ROOT_TOKEN)
     return made
-
-
-@pytest.fixture
-def hiding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The built-in server shows a secret once."""
-    monkeypatch.setattr(wiring, "open_emulator", partial(wiring.open_emulator, profile="2.6.2"))
 
 
 def held(vault: Vault, place: str) -> dict[str, str]:
@@ -166,3 +150,36 @@ def test_a_write_without_an_answer_is_finished_by_the_next_run(
     assert again.code == 0
     assert held(vault, place)["APPWRITE_API_KEY"].startswith("standard_")
     assert reconciler("plan", "--detailed-exitcode").code == 0
+
+
+def test_another_machine_is_talked_to_in_the_open_only_where_the_manifest_says_so(
+    reconciler: Command, vault: Vault, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.edge.sinks.http_client._is_loopback", lambda _: False)
+    text = MANIFEST.replace("PLACE", place)
+    address = f"address: '{vault.address}'"
+
+    for refused in (text, text.replace("field:", f"{address}, field:")):
+        reconciler.write(refused)
+        ended = reconciler("apply", "--auto-approve")
+        assert ended.code == 1
+        assert "begins with http://, and secrets go over TLS only" in " ".join(ended.err.split())
+        assert held(vault, place) == {}
+
+    reconciler.write(text.replace("field:", f"{address}, insecure: true, field:"))
+    assert reconciler("apply", "--auto-approve").code == 0
+    assert held(vault, place)["APPWRITE_API_KEY"].startswith("standard_")
+
+
+def test_what_travels_in_the_open_is_a_warning_once_for_each_server(reconciler: Command) -> None:
+    sink = "vault: {secret: shop, field: KEY, insecure: true, address: 'http://vault.vault.svc:8200'}"
+    reconciler.write(
+        f"version: 1\nowner: shop\nkeys:\n  a: {{scopes: [], deliver: [{sink}]}}\n"
+        f"  b: {{scopes: [], deliver: [{sink.replace('shop', 'more')}]}}\n"
+        "environments:\n  local: {endpoint: emulator, project: p1}\n"
+    )
+
+    ended = reconciler("validate")
+
+    warning = "http://vault.vault.svc:8200 is not https: what is delivered there travels in clear text"
+    assert (ended.code, " ".join((ended.out + ended.err).split()).count(warning)) == (0, 1)

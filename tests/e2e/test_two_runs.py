@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from reconciler.core.desired import Desired, SinkSpec
 from reconciler.core.outcome import Status
 from tests.support.folders import a_folder
-from tests.support.processes import Server, a_server, delivered, ended, run, start, write_manifest
+from tests.support.processes import Server, delivered, ended, run, start, write_manifest
 from tests.support.scenarios import NEED_SECRETS_AGAIN, SCENARIOS, Scenario, prepare
 from tests.support.turns import Turns
 from tests.support.world import Machine, a_world, assert_converged, desired, key
@@ -96,12 +95,6 @@ KEYS = {
     for name in ("web", "jobs", "cron")
 }
 APPLY = ("apply", "--auto-approve")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with a_server() as running:
-        yield running
 
 
 def sites(server: Server, parent: Path, *, same_machine: bool) -> tuple[str, Path, Path]:

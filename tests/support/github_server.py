@@ -11,6 +11,8 @@ Where its rules come from:
   and actions/runner#1008; a request without User-Agent is refused, as is an unknown X-GitHub-Api-Version
 - a missing environment has no public key, 404: jadolg/klum#97
 - rate limits: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+- `selected_repository_ids` of an organization's secret are numbers, as `GET /repos/OWNER/NAME` tells them, and go with
+  the visibility `selected` alone: https://docs.github.com/en/rest/actions/secrets
 - ETag, If-None-Match and redirects of renamed repositories:
   https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 
@@ -83,6 +85,10 @@ class GitHub:
         self.places[place.lower()] = Place()
         return self.places[place.lower()]
 
+    def number(self, repository: str) -> int:
+        """The id of a repository."""
+        return 4000 + [place for place in self.places if "/" in place and ":" not in place].index(repository.lower())
+
     def now(self) -> datetime:
         """In whole seconds, as GitHub writes its times."""
         return datetime.now(UTC).replace(microsecond=0)
@@ -101,7 +107,9 @@ class GitHub:
                 new = request.path.replace(f"/repos/{owner}/{name}", f"/repos/{self.moved[f'{owner}/{name}']}")
                 return Reply(status=301, body={"message": "Moved Permanently"}, headers={"Location": new})
             case ("repos", owner, name):
-                return Reply(status=200, body={"full_name": f"{owner}/{name}"}) if self._has(owner, name) else _no()
+                if not self._has(owner, name):
+                    return _no()
+                return Reply(status=200, body={"id": self.number(f"{owner}/{name}"), "full_name": f"{owner}/{name}"})
             case ("repos", owner, name, "environments", environment, "secrets", *rest):
                 return self._secrets(request, f"{owner}/{name}:{environment}", token, rest)
             case ("repos", owner, name, "actions", "secrets", *rest):
@@ -190,8 +198,11 @@ def _complaint(name: str, body: dict[str, object], *, organization: bool) -> str
     visibility = body.get("visibility")
     if visibility not in {"all", "private", "selected"}:
         return 'Invalid request.\n\n"visibility" wasn\'t supplied.'
-    if visibility != "selected" and "selected_repository_ids" in body:
+    selected = body.get("selected_repository_ids")
+    if visibility != "selected" and selected is not None:
         return "Repository ids may only be given where the visibility is selected."
+    if selected is not None and not (isinstance(selected, list) and all(type(each) is int for each in selected)):
+        return 'Invalid request.\n\nFor "items", a repository is not a number.'
     return ""
 
 

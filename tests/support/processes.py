@@ -170,6 +170,11 @@ def write_manifest(folder: Path, server: Server, project: str, keys: Mapping[str
     environment = {"endpoint": server.endpoint, "project": project, "credential": {"file": "session"}}
     manifest = {"version": 1, "owner": "team", "keys": keys, "environments": {"live": environment}}
     (folder / "keys.yaml").write_text(json.dumps(manifest), encoding="utf-8")
+    write_session(folder, server)
+
+
+def write_session(folder: Path, server: Server) -> None:
+    """The credential of a manifest that names the file `session`."""
     session = folder / "session"
     session.touch(mode=0o600)
     session.write_text(f"a_session_console={server.session}\n", encoding="ascii")

@@ -22,6 +22,7 @@ from tests.support.builders import (
     NOW,
     OTHER_SINK,
     REALM,
+    SECRET,
     SINK,
     desired,
     live,
@@ -136,11 +137,13 @@ def denied() -> tuple[Desired, EnvironmentPlan]:
 def sinks() -> tuple[Desired, EnvironmentPlan]:
     """Sinks that show nothing or cannot be looked at, hold another manifest's key, or lack a secret that is hidden."""
     hook = SinkSpec(kind="exec", options=(("command", ("./push", "--to", "{id}")), ("timeout", "30s")))
+    plain = SinkSpec(kind="file", options=(("path", "secrets/exposed"),))
     vault = SinkSpec(kind="vault", options=(("field", "KEY"), ("secret", "shop/staging")))
     theirs = Note(key_id=key_id(replace(REALM, owner="another"), "taken"), created=NOW, fingerprint="0" * 32)
     wish = desired(
         wanted("hooked", sinks=(hook,)),
         wanted("lost", sinks=(SINK, hook)),
+        wanted("exposed", sinks=(plain,)),
         wanted("named", sinks=(hook, vault)),
         wanted("taken", sinks=(FAR_SINK,)),
     )
@@ -148,10 +151,11 @@ def sinks() -> tuple[Desired, EnvironmentPlan]:
     held = {
         SINK: EMPTY,
         FAR_SINK: holding(Secret("another"), theirs),
+        plain: Holding(occupied=True, secret=SECRET, outdated=True, why="its file is open to others, by mode 0644"),
         vault: Holding(occupied=None, why="https://vault.example.com answered 503"),
-        **{at(hook, owned_id(name)): UNSEEN for name in ("hooked", "lost", "named")},
+        **{at(hook, owned_id(name, n)): UNSEEN for name in ("hooked", "lost", "named") for n in (1, 2)},
     }
-    found = live(live_key("hooked", secret=None), live_key("lost", secret=None), live_key("named"))
+    found = live(live_key("hooked", secret=None), live_key("lost", secret=None), live_key("named"), live_key("exposed"))
     return wish, plan_environment(wish, found, held)
 
 

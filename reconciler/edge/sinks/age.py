@@ -16,7 +16,7 @@ from pathlib import Path
 from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.secret import Secret
-from reconciler.edge.sealing import Sealer, open_sealed
+from reconciler.edge.sealing import Sealer, check_identity, open_sealed
 from reconciler.edge.sinks import files, whole_file
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkUnavailable
@@ -36,12 +36,14 @@ class AgeSink:
     _replaced: whole_file.Replaced | None = field(init=False, default=None)
 
     def preflight(self) -> None:
-        """Raise SinkError where the file could not be encrypted or replaced."""
+        """Raise SinkError where the file could not be encrypted or replaced, UsageError where the identity is none."""
+        self._check_identity()
         Sealer(self.recipients).check()
         whole_file.check(self.path)
 
     def look(self) -> Holding:
         """What the note says, if it is of this very file; with an identity the value, to be known by the note."""
+        self._check_identity()
         content = files.read(self.path)
         if content is None:
             return EMPTY
@@ -72,6 +74,10 @@ class AgeSink:
     def remove(self) -> None:
         """Remove the file, and its note."""
         whole_file.remove(self.path)
+
+    def _check_identity(self) -> None:
+        if self.identity is not None:
+            check_identity(self.identity)
 
     def _opened(self, content: bytes) -> tuple[Secret | None, str]:
         """The value, or why it is not known; the note is the next best."""

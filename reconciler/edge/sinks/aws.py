@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from reconciler.core.desired import SinkSpec
-from reconciler.edge.sinks.aws_client import Client, open_client
+from reconciler.edge.sinks.aws_client import Client, open_client, usual_region
 from reconciler.edge.sinks.aws_parameters import ParameterSink
 from reconciler.edge.sinks.aws_secrets import SecretsManagerSink
 from reconciler.edge.sinks.surroundings import Surroundings
+
+
+def place(spec: SinkSpec, surroundings: Surroundings) -> SinkSpec:
+    """The sink with its region, whoever names that."""
+    region = spec.option("region", "") or surroundings.shared("aws region", lambda: usual_region(surroundings))
+    return spec.having(region=region or None)
 
 
 def open_sink(spec: SinkSpec, surroundings: Surroundings) -> SecretsManagerSink | ParameterSink:

@@ -9,16 +9,16 @@ kept from logging what it sends.
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from reconciler.core.quoting import clean
 from reconciler.core.secret import Secret
+from reconciler.edge.sinks.certainty import nobody_knows
 from reconciler.edge.sinks.surroundings import Surroundings
+from reconciler.edge.sinks.turns import Turns
+from reconciler.edge.sinks.words import showable
 from reconciler.errors import SinkError, SinkUnavailable
 
 if TYPE_CHECKING:
@@ -53,17 +53,12 @@ class Client:
 
     def __init__(self, client: Any, name: str) -> None:
         self._client, self.name = client, name
-        self._lock = Lock()
-        self._turns: defaultdict[str, Lock] = defaultdict(Lock)
+        self.turns = Turns()
 
     def read(self, operation: str, *, known: frozenset[str] = frozenset(), **arguments: Any) -> Answer:
         """A call that changes nothing. A refusal means that nothing can be known here: SinkUnavailable."""
-        try:
+        with nobody_knows():
             return self.call(operation, known=known, **arguments)
-        except SinkUnavailable:
-            raise
-        except SinkError as error:
-            raise SinkUnavailable(error.message, hint=error.hint) from error
 
     def call(self, operation: str, *, known: frozenset[str] = frozenset(), **arguments: Any) -> Answer:
         """A call; every error code that is not `known` is an error: SinkError for a clear no, SinkUnavailable where
@@ -82,14 +77,9 @@ class Client:
         except BotoCoreError as error:
             raise _failed(self.name, error, secrets) from None
 
-    def turn(self, name: str) -> Lock:
-        """To be held while a value is changed: writers of this run wait instead of getting in each other's way."""
-        with self._lock:
-            return self._turns[name]
-
     def _refused(self, error: ClientError, secrets: list[Secret]) -> SinkError:
         code, about = error.response["Error"]["Code"], error.response["ResponseMetadata"]
-        words = _words(error.response["Error"].get("Message", ""), secrets)
+        words = showable(error.response["Error"].get("Message", ""), secrets, _LONGEST_WORDS)
         told = f"{self.name} answered {code}{f': {words}' if words else ''}"
         if code in _PASSING or about["HTTPStatusCode"] >= 500:
             return SinkUnavailable(told, hint="try again later")
@@ -120,8 +110,8 @@ def open_client(service: str, region: str, surroundings: Surroundings) -> Client
     variables = surroundings.variables
     try:
         session = boto3.session.Session(
-            region_name=region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or None,
-            profile_name=variables.get("AWS_DEFAULT_PROFILE") or variables.get("AWS_PROFILE") or None,
+            region_name=region or _told_region(variables) or None,
+            profile_name=_profile(variables),
             **_access_key(surroundings),
         )
         if not session.region_name:
@@ -135,6 +125,30 @@ def open_client(service: str, region: str, surroundings: Surroundings) -> Client
         return Client(session.client(service, config=config), name)
     except (BotoCoreError, ValueError) as error:  # an endpoint that is no URL is a ValueError
         raise _failed(_NAMES[service], error, []) from error
+
+
+def usual_region(surroundings: Surroundings) -> str:
+    """The region of sinks that name none: of the variables, else of the profile; empty where nobody knows."""
+    variables = surroundings.variables
+    if told := _told_region(variables):
+        return told
+    try:
+        import boto3.session
+        from botocore.exceptions import BotoCoreError
+    except ImportError:
+        return ""
+    try:
+        return boto3.session.Session(profile_name=_profile(variables)).region_name or ""
+    except BotoCoreError:
+        return ""
+
+
+def _told_region(variables: Mapping[str, str]) -> str:
+    return variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or ""
+
+
+def _profile(variables: Mapping[str, str]) -> str | None:
+    return variables.get("AWS_DEFAULT_PROFILE") or variables.get("AWS_PROFILE") or None
 
 
 def _access_key(surroundings: Surroundings) -> dict[str, str]:
@@ -160,7 +174,7 @@ def _failed(name: str, error: BotoCoreError | ValueError, secrets: list[Secret])
     """What botocore says where no answer came."""
     from botocore import exceptions
 
-    words = _words(str(error), secrets) or type(error).__name__
+    words = showable(str(error), secrets, _LONGEST_WORDS) or type(error).__name__
     if isinstance(error, exceptions.ParamValidationError):
         return SinkError(f"{name} cannot be asked that: {words}")
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
@@ -172,8 +186,3 @@ def _failed(name: str, error: BotoCoreError | ValueError, secrets: list[Secret])
 
 def _text(value: Any) -> Any:
     return value.reveal() if isinstance(value, Secret) else value
-
-
-def _words(text: str, secrets: list[Secret]) -> str:
-    words = " ".join(text.split())
-    return "" if any(secret.reveal() in words for secret in secrets) else clean(words)[:_LONGEST_WORDS]

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.holding import EMPTY, Holding, Note, parse_note
+from reconciler.core.holding import EMPTY, Holding, Note, parse_note, without_note
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.aws_client import DENIED, Client
+from reconciler.edge.sinks.certainty import before_a_write
 from reconciler.edge.sinks.written import at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
@@ -95,12 +96,10 @@ class ParameterSink:
 
     def _before_writing(self) -> Mapping[str, Any] | None:
         """What is told of the parameter and is to be kept; None where it may not be known, but the KMS key is named."""
-        try:
+        with before_a_write():
             told = self._told()
             if told is None and self._value() == {}:
                 return {}
-        except SinkUnavailable as error:  # and nothing has been written
-            raise SinkError(error.message, hint=error.hint) from error
         if told is None and not self.kms_key:
             raise SinkError(
                 f"the parameter {quoted(self.parameter)} would lose its KMS key, which the credential may not see",
@@ -127,7 +126,6 @@ class ParameterSink:
 
 def _description(before: str, note: Note | None) -> str:
     """What the description said, with the note of now instead of an earlier one."""
-    old = parse_note(before)
-    own = before.replace(str(old), "").strip() if old is not None else before
+    own = without_note(before)
     told = f"{own} {note or ''}".strip()
     return told if len(told) <= _LONGEST else own

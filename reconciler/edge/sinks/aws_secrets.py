@@ -14,17 +14,18 @@ is ever deleted, and only while its one version is ours; without its last field 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.aws_client import DENIED, FULL, Answer, Client
-from reconciler.edge.sinks.written import after_a_write, at_the_latest
+from reconciler.edge.sinks.aws_version import Version, merged_into
+from reconciler.edge.sinks.certainty import before_a_write, nobody_knows
+from reconciler.edge.sinks.fields import text_of
+from reconciler.edge.sinks.written import at_the_latest
 from reconciler.errors import SinkError, SinkUnavailable
 
 _ROUNDS = 5
@@ -34,15 +35,6 @@ _IN_THE_WAY = "InvalidRequestException"
 _INVALID = "InvalidParameterException"
 _MINE = "An Appwrite API key, delivered by reconciler"
 _CURRENT, _PREVIOUS = "AWSCURRENT", "AWSPREVIOUS"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Version:
-    """A version of the secret; without an id where there is none."""
-
-    id: str = ""
-    text: Secret | None = None
-    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +81,7 @@ class SecretsManagerSink:
 
     def write(self, secret: Secret, note: Note | None) -> None:
         """Set the text or the field, in a secret that is made where there is none; then the note."""
-        with self.aws.turn(self.secret):
+        with self.aws.turns.of(self.secret):
             if self.field:
                 self._set_field(secret)
             else:
@@ -100,7 +92,7 @@ class SecretsManagerSink:
         """Take the field away, also the last one of the object: others may be about to add theirs. Without a field
         delete the secret, where this sink made it and it has had no other value.
         """
-        with self.aws.turn(self.secret):
+        with self.aws.turns.of(self.secret):
             if self.field:
                 self._set_field(None)
                 self._keep(None)
@@ -112,26 +104,24 @@ class SecretsManagerSink:
         last = theirs = self._before_writing()
         if self._value(last) == secret:
             return
-        ours = _with(last, self.field, secret)
+        ours = last.with_field(self.field, secret)
         written = self._put(ours)
-        with after_a_write():
+        with nobody_knows():
             for _ in range(_ROUNDS):
                 before = self._version(_PREVIOUS)
-                if before is None or before.id in {last.id, theirs.id} or not _is_later(before, theirs):
+                if before is None or before.id in {last.id, theirs.id} or not before.is_no_older(theirs):
                     return
-                theirs, merged = before, _merged(last, before, ours)
-                last = _Version(id=written, text=ours, created=before.created)
-                ours = _with(_Version(text=merged), self.field, secret)
+                theirs, merged = before, merged_into(ours, before, last)
+                last = Version(id=written, text=ours, created=before.created)
+                ours = Version(text=merged).with_field(self.field, secret)
                 written = self._put(ours)
         raise SinkUnavailable(
             f"others keep writing the secret {quoted(self.secret)}", hint="try again when they have done"
         )
 
-    def _before_writing(self) -> _Version:
-        try:
+    def _before_writing(self) -> Version:
+        with before_a_write():
             version = self._version(_CURRENT)
-        except SinkUnavailable as error:  # and nothing has been written
-            raise SinkError(error.message, hint=error.hint) from error
         if version is None:
             raise self._unreadable(SinkError)
         return version
@@ -170,32 +160,24 @@ class SecretsManagerSink:
             raise self._going()
         return answer.body
 
-    def _version(self, stage: str) -> _Version | None:
+    def _version(self, stage: str) -> Version | None:
         """A version with its text, None where that may not be read."""
         known = frozenset({_ABSENT, DENIED, _IN_THE_WAY})
         answer = self.aws.read("get_secret_value", known=known, SecretId=self.secret, VersionStage=stage)
         if answer.code == _IN_THE_WAY:
             raise self._going()
         if answer.code:
-            return None if answer.code == DENIED else _Version()
+            return None if answer.code == DENIED else Version()
         if "SecretString" not in answer.body:
             raise SinkError(f"the secret {quoted(self.secret)} holds bytes, not text", hint="name another secret")
         text = Secret(answer.body["SecretString"])
-        return _Version(id=answer.body["VersionId"], text=text, created=answer.body["CreatedDate"])
+        return Version(id=answer.body["VersionId"], text=text, created=answer.body["CreatedDate"])
 
-    def _value(self, version: _Version) -> Secret | None:
+    def _value(self, version: Version) -> Secret | None:
         """The text or the field, None where there is none."""
         if not self.field:
             return version.text
-        match _fields(version).get(self.field):
-            case None:
-                return None
-            case str(text):
-                return Secret(text)
-            case _:
-                raise SinkError(
-                    f"the field {quoted(self.field)} holds something that is no text", hint="name another field"
-                )
+        return text_of(version.fields, self.field)
 
     def _note(self, described: Mapping[str, Any] | None) -> Note | None:
         tags = {tag["Key"]: tag["Value"] for tag in (described or {}).get("Tags", ())}
@@ -204,7 +186,7 @@ class SecretsManagerSink:
     def _keep(self, note: Note | None) -> None:
         """Keep a note beside the secret, where there is room for it and the policy allows it."""
         known = frozenset({_ABSENT, DENIED, FULL, _IN_THE_WAY, _INVALID})
-        with after_a_write():
+        with nobody_knows():
             if note is None:
                 self._call("untag_resource", known, TagKeys=[self._tag])
             else:
@@ -229,34 +211,3 @@ class SecretsManagerSink:
             f"the credential may not read the secret {quoted(self.secret)}{why}",
             hint="give its policy secretsmanager:GetSecretValue on it, and kms:Decrypt on a KMS key of its own",
         )
-
-
-def _fields(version: _Version) -> dict[str, Any]:
-    if version.text is None:
-        return {}
-    try:
-        fields = json.loads(version.text.reveal())
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
-        raise SinkError("the secret is no JSON object, so it has no fields", hint="leave out `field`, or name another")
-    return fields
-
-
-def _with(version: _Version, name: str, secret: Secret | None) -> Secret:
-    """The text of a version with that field, or without it."""
-    fields = {key: value for key, value in _fields(version).items() if key != name or secret is not None}
-    return Secret(json.dumps(fields | ({} if secret is None else {name: secret.reveal()}), ensure_ascii=False))
-
-
-def _merged(before: _Version, theirs: _Version, ours: Secret) -> Secret:
-    """Our text with what they changed, who had read the version before, or an older one."""
-    old, new = _fields(before), _fields(theirs)
-    kept = {name: value for name, value in json.loads(ours.reveal()).items() if name in new or name not in old}
-    changed = {name: value for name, value in new.items() if name not in old or old[name] != value}
-    return Secret(json.dumps(kept | changed))
-
-
-def _is_later(version: _Version, than: _Version) -> bool:
-    """Whether a version is no older: reading may lag behind writing for a moment, and shows what was long ago."""
-    return than.created is None or (version.created is not None and version.created >= than.created)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,10 +32,11 @@ _LINE = re.compile(r"\A(?P<lead>\s*)(?P<export>(?:export\s+)?).*?(?P<end>\r?\n|\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DotenvSink:
-    """One variable of one file; the `SecretSink` port."""
+    """One variable of one file; the `SecretSink` port. `made` are the files that this run has made."""
 
     path: Path
     variable: str
+    made: set[Path] = field(default_factory=set)
 
     def preflight(self) -> None:
         """Raise SinkError where the file could not be replaced."""
@@ -49,19 +50,27 @@ class DotenvSink:
     def write(self, secret: Secret, note: Note | None) -> None:
         """Set the variable, on its own line where it has none yet."""
         with files.locked(self.path):
-            files.replace(self.path, _with(self.path, self.variable, secret, note))
+            content = _with(self.path, self.variable, secret, note)
+            if not self.path.exists():
+                self.made.add(self.path)
+            files.replace(self.path, content)
 
     def remove(self) -> None:
-        """Take the variable's line away, and its note."""
+        """Take the variable's line away, and its note; and the file, where this run has made it and nothing is left."""
         with files.locked(self.path):
             content = _without(self.path, self.variable)
-            if content is not None:
+            if content is None:
+                return
+            if content.reveal() or self.path not in self.made:
                 files.replace(self.path, content)
+            else:
+                files.remove(self.path)
 
 
-def open_sink(spec: SinkSpec, _: Surroundings) -> DotenvSink:
+def open_sink(spec: SinkSpec, surroundings: Surroundings) -> DotenvSink:
     """The sink of a `dotenv:` entry."""
-    return DotenvSink(path=Path(spec.option("path")), variable=spec.option("variable"))
+    made: set[Path] = surroundings.shared("dotenv files that were made", set)
+    return DotenvSink(path=Path(spec.option("path")), variable=spec.option("variable"), made=made)
 
 
 def observe(specs: Iterable[SinkSpec], _: Surroundings) -> Held:
@@ -88,11 +97,11 @@ def _readable(path: Path) -> Mapping[str, Holding] | None:
 def _holdings(path: Path) -> Mapping[str, Holding]:
     """What each variable of a file holds; its note is the comment on the line before."""
     held: dict[str, Holding] = {}
-    before = ""
+    before, why = "", files.exposed(path)
     for binding in _cut(path)[1]:
         if binding.key is not None and binding.value is not None:
             note = parse_note(before) if _is_note(before, binding.key) else None
-            held[binding.key] = holding(Secret(binding.value), note)
+            held[binding.key] = replace(holding(Secret(binding.value), note), outdated=bool(why), why=why)
         before = binding.original.string
     return held
 

@@ -3,7 +3,8 @@
 - The secret is on its stdin, without a line end; whose it is stands in `RECONCILER_*` variables. What manages keys is
   not in its environment, and the secret never is, nor in its arguments.
 - Exit code 0: it keeps the secret. Any other: it does not. Ended by a signal, or by us because it is late: nobody
-  knows. What is late is asked to end, with all that it started, and made to after two seconds.
+  knows. What is late is asked to end, with all that it started, and made to after two seconds; so is one whose run
+  has died, by the watchman, lest it overwrite what the next run stores.
 - What it says is told line by line, a hundred lines at most, with the secret covered; the last line of one that fails
   is in the error as well.
 - It is run by `write` only: nothing can be seen of it, and nothing taken back.
@@ -23,8 +24,10 @@ from reconciler.core.holding import UNSEEN, Holding, Note
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.commands import end_group, ending, follow
+from reconciler.edge.feed import Feed
 from reconciler.edge.sinks.said import Said
 from reconciler.edge.sinks.surroundings import Surroundings, Tell
+from reconciler.edge.watchman import SHELL, Watchman
 from reconciler.errors import SinkError, SinkUnavailable
 
 _SECONDS = "1m"
@@ -45,6 +48,7 @@ class ExecSink:
 
     def preflight(self) -> None:
         """Raise SinkError where the program is not there, or cannot be run; runs nothing."""
+        self._watchman()
         program = self._program()
         if not os.access(program, os.X_OK):
             raise SinkError(f"{quoted(self.argv[0])} may not be executed", hint=f"chmod +x {program}")
@@ -62,9 +66,10 @@ class ExecSink:
     def write(self, secret: Secret, note: Note | None) -> None:
         """Run the command. Raises SinkError where it says no, SinkUnavailable where it does not come to say."""
         said = Said(secret, self._told)
-        with self._started(note) as process:
+        with Feed(secret) as feed, self._watchman() as watchman, self._started(note, feed) as process:
+            watchman.watch(process)
             try:
-                in_time = follow(process, said.take, self.seconds, secret)
+                in_time = follow(process, said.take, self.seconds, feed)
             finally:
                 if process.poll() is None:
                     end_group(process)
@@ -90,22 +95,31 @@ class ExecSink:
 
     def _program(self) -> Path:
         """The file that is to be run; raises SinkError where there is none."""
-        found = shutil.which(self.argv[0], path=self.variables.get("PATH", os.defpath))
+        found = shutil.which(self.argv[0], path=self._path)
         program = self.folder.absolute() / self.argv[0] if "/" in self.argv[0] else Path(found or os.devnull)
         if not program.is_file():
             raise SinkError(f"there is no program {quoted(self.argv[0])}", hint=_HINT)
         return program
 
-    def _started(self, note: Note | None) -> subprocess.Popen[bytes]:
+    def _watchman(self) -> Watchman:
+        if not os.access(SHELL, os.X_OK):
+            raise SinkError(f"there is no {SHELL} to end the command, should this run die", hint=f"install {SHELL}")
+        return Watchman(self._path)
+
+    @property
+    def _path(self) -> str:
+        return self.variables.get("PATH", os.defpath)
+
+    def _started(self, note: Note | None, feed: Feed) -> subprocess.Popen[bytes]:
         program = self._program()
         try:
-            return subprocess.Popen(  # noqa: S603 - the manifest's own command
+            process = subprocess.Popen(  # noqa: S603 - the manifest's own command
                 self.argv,
                 executable=program,
                 cwd=self.folder,
                 env=self._environment(note),
                 bufsize=0,
-                stdin=subprocess.PIPE,
+                stdin=feed.reader,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # no terminal to ask on, and a group to end
@@ -113,6 +127,8 @@ class ExecSink:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "an argument cannot be passed to a program"
             raise SinkError(f"{quoted(self.argv[0])} cannot be run: {reason}", hint=_HINT) from None
+        feed.hand_over()
+        return process
 
     def _environment(self, note: Note | None) -> dict[str, str]:
         told = {"KEY_ID": note.key_id} if note else {}

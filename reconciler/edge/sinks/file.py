@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.core.desired import SinkSpec
@@ -28,7 +28,8 @@ class FileSink:
         if content is None:
             return EMPTY
         value = Secret(content.decode(errors="surrogateescape"))
-        return holding(value, parse_note(whole_file.note_beside(self.path)))
+        why = files.exposed(self.path)
+        return replace(holding(value, parse_note(whole_file.note_beside(self.path))), outdated=bool(why), why=why)
 
     def write(self, secret: Secret, note: Note | None) -> None:
         """Make the file hold the secret, and the one beside it the note."""

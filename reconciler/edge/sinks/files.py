@@ -2,7 +2,8 @@
 
 The new content is written beside the file, flushed to the disk and renamed over it; the file stays its owner's, also
 where root writes it. Writers of one folder take turns by a lock on the folder itself, which leaves nothing behind. A
-killed writer leaves its drafts, which the next one in that folder removes.
+killed writer leaves its drafts, which the next one in that folder removes. A file that holds a secret in plain text and
+was opened to others since is to be written anew.
 
 A folder in which everybody may write is refused, sticky or not: there anybody puts another file, or a folder, in the
 place of the secret. One that everybody may read is not, for a checkout and /etc are such: its files are not readable.
@@ -23,6 +24,7 @@ from reconciler.edge.whole_files import drafted, flush_names
 from reconciler.errors import SinkError
 
 _MODE = 0o600
+_OTHERS = 0o077
 _FOLDER_MODE = 0o700
 _DRAFTS = (".reconciler-draft", ".reconciler-draft-2")
 """Enough for a folder, whose writers take turns, and for a file with another one beside it."""
@@ -93,6 +95,16 @@ def read(path: Path) -> bytes | None:
                 return file.read()
         except FileNotFoundError:
             return None
+
+
+def exposed(path: Path) -> str:
+    """In words, that others than its owner may read or write a file; empty where they may not, or there is none."""
+    with translated(path):
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except FileNotFoundError:
+            return ""
+    return f"its file is open to others than its owner, by mode {mode:04o}" if mode & _OTHERS else ""
 
 
 def replace(path: Path, content: Secret) -> None:

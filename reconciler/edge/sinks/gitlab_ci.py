@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from reconciler.core.desired import SinkSpec
-from reconciler.core.holding import EMPTY, Holding, Note, parse_note
+from reconciler.core.holding import EMPTY, Holding, Note, parse_note, without_note
 from reconciler.core.quoting import clean, quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.http import Answer, Service
@@ -217,8 +217,7 @@ def _description(found: Mapping[str, Any]) -> str:
 
 def _described(text: str, note: Note | None) -> str:
     """A description with this note in place of an older one; what does not fit is cut from the rest."""
-    old = parse_note(text)
-    own = text.replace(str(old), "").strip() if old else text.strip()
+    own = without_note(text)
     if note is None:
         return own
     own = own[: _LONGEST_DESCRIPTION - len(str(note)) - 1].rstrip()

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from reconciler.core.quoting import clean
 from reconciler.core.secret import Secret
+from reconciler.edge.sinks.certainty import nobody_knows
+from reconciler.edge.sinks.words import showable
 from reconciler.errors import SinkError, SinkUnavailable
 
 if TYPE_CHECKING:
@@ -70,12 +72,8 @@ class Service:
 
     def read(self, path: str, *, known: frozenset[int] = frozenset({200, 404}), **content: Unpack[Content]) -> Answer:
         """GET. A refusal means that nothing can be known here: SinkUnavailable."""
-        try:
+        with nobody_knows():
             return self.call("GET", path, known=known, **content)
-        except SinkUnavailable:
-            raise
-        except SinkError as error:
-            raise SinkUnavailable(error.message, hint=error.hint) from error
 
     def call(
         self,
@@ -208,19 +206,18 @@ def _pause(attempt: int, response: httpx.Response | None, patience: float) -> fl
 
 def _words(response: httpx.Response, explain: Explain, secrets: tuple[Secret, ...]) -> str:
     try:
-        words = " ".join(explain(response.json()).split())
+        words = explain(response.json())
     except ValueError:
         return ""
-    hidden = (*(secret.reveal() for secret in secrets), *_credentials(response.request))
-    return "" if any(text in words for text in hidden) else clean(words)[:_LONGEST_WORDS]
+    return showable(words, (*secrets, *_credentials(response.request)), _LONGEST_WORDS)
 
 
-def _credentials(request: httpx.Request) -> Iterator[str]:
+def _credentials(request: httpx.Request) -> Iterator[Secret]:
     """What a request was sent with, and a service may repeat."""
     for header in _CREDENTIALS:
         credential = request.headers.get(header, "").rpartition(" ")[2]
         if credential:
-            yield credential
+            yield Secret(credential)
 
 
 def _json(response: httpx.Response, name: str) -> Any:

@@ -1,13 +1,15 @@
 """The connection to somebody else's service: whom a sink talks to, and what credential it shows there.
 
 Redirects are not followed unless a sink asks for it. No server that cannot prove itself is talked to; over plain HTTP
-only this machine is. A credential that no header carries is refused before the library would quote it.
+only this machine is, and who the manifest says may be. A credential that no header carries is refused before the
+library would quote it.
 """
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,16 @@ if TYPE_CHECKING:
     import httpx
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What is trusted besides the usual: `authority` is a file of certificates in place of the usual ones, `insecure`
+    lets plain HTTP pass.
+    """
+
+    authority: str = ""
+    insecure: bool = False
+
+
 def open_client(
     address: str,
     name: str,
@@ -26,23 +38,23 @@ def open_client(
     credential: tuple[str, Secret] | None = None,
     *,
     moves: bool = False,
-    authority: str = "",
+    trust: Trust = Trust(),
 ) -> httpx.Client:
     """A client for a service that shows it a credential in a header. With `moves` it follows the service where that has
-    moved something; a credential in `Authorization` is shown to no other server. `authority` is a file of
-    certificates to trust instead of the usual ones. Raises SinkUnavailable.
+    moved something; a credential in `Authorization` is shown to no other server. Raises SinkUnavailable.
     """
     import httpx
 
     try:
-        verify = ssl.create_default_context(cafile=authority) if authority else authorities()
+        verify = ssl.create_default_context(cafile=trust.authority) if trust.authority else authorities()
         client = httpx.Client(base_url=address, headers=dict(headers), follow_redirects=moves, verify=verify)
     except (httpx.InvalidURL, OSError, ValueError, ImportError) as error:  # a proxy may need a library
         raise SinkUnavailable(
             f"no connection to {name} can be prepared: {type(error).__name__}",
-            hint=f"see its address, {authority or 'SSL_CERT_FILE'} and the proxy in HTTPS_PROXY",
+            hint=f"see its address, {trust.authority or 'SSL_CERT_FILE'} and the proxy in HTTPS_PROXY",
         ) from error
-    require_private(client, name)
+    if not trust.insecure:
+        require_private(client, name)
     if credential is not None:
         show(client, name, credential)
     return client

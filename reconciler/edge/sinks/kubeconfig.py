@@ -13,14 +13,15 @@ import base64
 import binascii
 import os
 import ssl
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
+from reconciler.edge.sinks.cluster_tls import insecure, present, trusting
 from reconciler.edge.sinks.exec_credential import ExecCredential, bearer
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkUnavailable
@@ -48,13 +49,29 @@ class Access:
 
 def access(context: str, surroundings: Surroundings) -> Access:
     """The access that a context describes, the current one where none is named. Raises SinkUnavailable."""
-    try:
-        files = [path for path in _paths(surroundings.variables) if path.exists()]
-        if files:
+    with _translated():
+        if files := _files(surroundings.variables):
             return _Merged(files).access(context, surroundings)
-        host = surroundings.variables.get("KUBERNETES_SERVICE_HOST")
-        if host and not context and ACCOUNT.is_dir():
-            return _of_pod(host, surroundings)
+        if _is_in_pod(context, surroundings.variables):
+            return _of_pod(surroundings)
+    raise SinkUnavailable("there is no kubeconfig", hint=_HINT)
+
+
+def place_of(context: str, variables: Mapping[str, str]) -> tuple[str, str]:
+    """Server and namespace of a context, whoever the user is. Raises SinkUnavailable."""
+    with _translated():
+        if files := _files(variables):
+            _, cluster, namespace = _Merged(files).chosen(context)
+            return cluster.text("server"), namespace
+        if _is_in_pod(context, variables):
+            return _server_of_pod(variables), _namespace_of_pod()
+    raise SinkUnavailable("there is no kubeconfig", hint=_HINT)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
     except (OSError, ssl.SSLError, binascii.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         where = getattr(error, "filename", None)
@@ -62,7 +79,14 @@ def access(context: str, surroundings: Surroundings) -> Access:
             f"the kubeconfig cannot be used: {f'{where}: ' if where else ''}{reason or type(error).__name__}",
             hint="see its certificates and keys, and who may read them",
         ) from None
-    raise SinkUnavailable("there is no kubeconfig", hint=_HINT)
+
+
+def _files(variables: Mapping[str, str]) -> list[Path]:
+    return [path for path in _paths(variables) if path.exists()]
+
+
+def _is_in_pod(context: str, variables: Mapping[str, str]) -> bool:
+    return bool(variables.get("KUBERNETES_SERVICE_HOST")) and not context and ACCOUNT.is_dir()
 
 
 def _paths(variables: Mapping[str, str]) -> list[Path]:
@@ -71,12 +95,20 @@ def _paths(variables: Mapping[str, str]) -> list[Path]:
     return [Path(variables.get("HOME") or "/", ".kube", "config")]
 
 
-def _of_pod(host: str, surroundings: Surroundings) -> Access:
-    port = surroundings.variables.get("KUBERNETES_SERVICE_PORT", "443")
+def _server_of_pod(variables: Mapping[str, str]) -> str:
+    host, port = variables["KUBERNETES_SERVICE_HOST"], variables.get("KUBERNETES_SERVICE_PORT", "443")
+    return f"https://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _namespace_of_pod() -> str:
+    return (ACCOUNT / "namespace").read_text("utf-8").strip()
+
+
+def _of_pod(surroundings: Surroundings) -> Access:
     return Access(
-        server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
-        namespace=(ACCOUNT / "namespace").read_text("utf-8").strip(),
-        tls=_trusting(cafile=str(ACCOUNT / "ca.crt")),
+        server=_server_of_pod(surroundings.variables),
+        namespace=_namespace_of_pod(),
+        tls=trusting(cafile=str(ACCOUNT / "ca.crt")),
         server_name="",
         proxy="",
         header=_in_file(ACCOUNT / "token", surroundings),
@@ -112,17 +144,21 @@ class _Merged:
     def __init__(self, files: list[Path]) -> None:
         self._files = [(path.absolute().parent, _loaded(path)) for path in files]
 
-    def access(self, context: str, surroundings: Surroundings) -> Access:
-        """The access that a context describes."""
+    def chosen(self, context: str) -> tuple[_Entry, _Entry, str]:
+        """A context, the current one where none is named, its cluster, and its namespace."""
         context = context or next(filter(None, (file.get("current-context") for _, file in self._files)), "")
         if not context:
             raise SinkUnavailable("the kubeconfig has no current context", hint="name one as `context`")
         chosen = self._entry("context", context)
-        cluster = self._entry("cluster", chosen.text("cluster"))
+        return chosen, self._entry("cluster", chosen.text("cluster")), chosen.text("namespace") or "default"
+
+    def access(self, context: str, surroundings: Surroundings) -> Access:
+        """The access that a context describes."""
+        chosen, cluster, namespace = self.chosen(context)
         user = self._entry("user", chosen.text("user")) if chosen.text("user") else None
-        insecure = cluster.fields.get("insecure-skip-tls-verify") is True
+        is_unverified = cluster.fields.get("insecure-skip-tls-verify") is True
         authority = cluster.content("certificate-authority")
-        tls = _insecure() if insecure else _trusting(cadata=authority.reveal() if authority else None)
+        tls = insecure() if is_unverified else trusting(cadata=authority.reveal() if authority else None)
         server = cluster.text("server").rstrip("/")
         if not server.startswith("https://") and (user is not None or not server.startswith("http://")):
             raise SinkUnavailable(
@@ -131,7 +167,7 @@ class _Merged:
             )
         return Access(
             server=server,
-            namespace=chosen.text("namespace") or "default",
+            namespace=namespace,
             tls=tls,
             server_name=cluster.text("tls-server-name"),
             proxy=_proxy(cluster),
@@ -180,7 +216,7 @@ def _proven(user: _Entry, cluster: _Entry, tls: ssl.SSLContext, surroundings: Su
     """What proves the user: a certificate goes into the context at once, the rest is a header."""
     certificate, key = user.content("client-certificate"), user.content("client-key")
     if certificate is not None:
-        _present(tls, certificate, key)
+        present(tls, certificate, key)
     if "auth-provider" in user.fields:
         raise SinkUnavailable(
             f"the kubeconfig's {user.what} has an auth-provider, which Kubernetes gave up in 1.26",
@@ -199,7 +235,7 @@ def _proven(user: _Entry, cluster: _Entry, tls: ssl.SSLContext, surroundings: Su
     if "exec" in user.fields:
         credential = ExecCredential(user.what, user.fields["exec"], user.folder, cluster.fields, surroundings)
         if credential.certificate is not None:
-            _present(tls, credential.certificate, credential.key)
+            present(tls, credential.certificate, credential.key)
         return credential.header
     return lambda: None
 
@@ -214,28 +250,3 @@ def _in_file(path: Path, surroundings: Surroundings) -> Header:
             raise SinkUnavailable(f"{path} is no text", hint="it is to hold the token") from None
 
     return header
-
-
-def _trusting(cafile: str | None = None, cadata: str | None = None) -> ssl.SSLContext:
-    """Trusts a cluster's own authority, or the machine's where it names none, as strictly as Go does: what a cluster
-    makes for itself often lacks what newer Pythons ask for.
-    """
-    context = ssl.create_default_context(cafile=cafile, cadata=cadata)
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
-
-
-def _insecure() -> ssl.SSLContext:
-    """Trusts anybody, because the kubeconfig says so."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _present(tls: ssl.SSLContext, certificate: Secret, key: Secret | None) -> None:
-    """Show a certificate; the library takes one from a file only, which is gone again before this returns."""
-    with tempfile.NamedTemporaryFile("w", encoding="latin-1", suffix=".pem") as file:  # mode 0600
-        file.write(f"{certificate.reveal()}\n{key.reveal() if key else ''}")
-        file.flush()
-        tls.load_cert_chain(file.name, password=lambda: "")

@@ -13,27 +13,23 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 from urllib.parse import quote
 
+from reconciler.core.addresses import same_server
 from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY, Holding, Note, holding, parse_note
-from reconciler.core.quoting import clean, quoted
+from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
+from reconciler.edge.sinks.cluster import Cluster, managers, mapping, message
 from reconciler.edge.sinks.cover import Cover
-from reconciler.edge.sinks.http import Answer, Service
-from reconciler.edge.sinks.http_client import require_private, sendable
-from reconciler.edge.sinks.kubeconfig import Access, access
+from reconciler.edge.sinks.http import Answer
+from reconciler.edge.sinks.kubeconfig import access, place_of
 from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 
-if TYPE_CHECKING:
-    import httpx
-
-NAME = "Kubernetes"
 PREFIX = "appwrite-reconciler"
 _ANNOTATION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _SECRET = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -43,33 +39,6 @@ _LONGEST_MANAGER = 128
 _ATTEMPTS = 5
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}  # of which JSON is a part
 _STANDS_IN = Secret("checked-before-a-key-is-made")
-_ROLE = "its user needs get, create and patch on secrets in this namespace"
-
-
-class Cluster:
-    """The API of one cluster; closed with the run."""
-
-    def __init__(self, found: Access) -> None:
-        import httpx
-
-        self.namespace = found.namespace
-        try:
-            self._http = httpx.Client(
-                base_url=found.server, verify=found.tls, proxy=found.proxy or None, auth=_proof(found)
-            )
-        except (httpx.InvalidURL, ValueError, ImportError) as error:  # a proxy may need a library
-            raise SinkUnavailable(
-                f"no connection to {NAME} can be prepared: {type(error).__name__}",
-                hint="see the kubeconfig's server and proxy-url, and HTTPS_PROXY",
-            ) from None
-        require_private(self._http, NAME)
-        self.service = Service(name=NAME, hint=_ROLE, http=self._http, explain=_message, trust="the kubeconfig")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._http.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +54,7 @@ class KubernetesSink:
     def preflight(self) -> None:
         """Have the cluster judge an apply that it does not keep; raises SinkError."""
         answer = self._apply(self._body(_STANDS_IN), dry_run=True)
-        if answer.status == 400 and "dry run" in _message(answer.body):  # which one of its webhooks cannot
+        if answer.status == 400 and "dry run" in message(answer.body):  # which one of its webhooks cannot
             self._read()
             return
         self._check(answer)
@@ -93,10 +62,10 @@ class KubernetesSink:
     def look(self) -> Holding:
         """The value of the key now, and its annotation."""
         found = self._read() or {}
-        value = _mapping(found.get("data")).get(self.key)
+        value = mapping(found.get("data")).get(self.key)
         if value is None:
             return EMPTY
-        annotations = _mapping(_mapping(found.get("metadata")).get("annotations"))
+        annotations = mapping(mapping(found.get("metadata")).get("annotations"))
         return holding(_decoded(value), parse_note(str(annotations.get(self._annotation, ""))))
 
     def write(self, secret: Secret, note: Note | None) -> None:
@@ -111,12 +80,12 @@ class KubernetesSink:
         body = self._body()
         body["metadata"]["uid"] = found["metadata"]["uid"]  # an apply would make a Secret that is gone meanwhile
         answer = self._apply(body)
-        if not (answer.status == 409 and "uid" in _message(answer.body)):
+        if not (answer.status == 409 and "uid" in message(answer.body)):
             self._check(answer)
 
     def _read(self) -> dict[str, Any] | None:
         answer = self._cluster.service.read(self._path)
-        return _mapping(answer.body) if answer.status == 200 else None
+        return mapping(answer.body) if answer.status == 200 else None
 
     def _apply(self, body: Mapping[str, Any], *, dry_run: bool = False, sent: Secret | None = None) -> Answer:
         """Apply, once more where the cluster gave up because others write the same Secret at this moment."""
@@ -130,7 +99,7 @@ class KubernetesSink:
                 params={"fieldManager": self._manager, "force": "false", **({"dryRun": "All"} if dry_run else {})},
                 sent=sent,
             )
-            if answer.status != 409 or "object has been modified" not in _message(answer.body):
+            if answer.status != 409 or "object has been modified" not in message(answer.body):
                 return answer
         raise SinkUnavailable(f"Secret {self._namespace}/{self.secret} changes all the time", hint="try again later")
 
@@ -148,11 +117,11 @@ class KubernetesSink:
         """Raise SinkError unless an apply was accepted; a webhook may have repeated what was sent."""
         if answer.status in {200, 201}:
             return
-        words = Cover(sent).over(_message(answer.body))[:300]
+        words = Cover(sent).over(message(answer.body))[:300]
         where = f"Secret {self._namespace}/{self.secret}"
-        if managers := _managers(answer.body):
+        if owners := managers(answer.body):
             raise SinkError(
-                f"{where}: {self.key} is managed by {managers}, and not taken from it",
+                f"{where}: {self.key} is managed by {owners}, and not taken from it",
                 hint=f"deliver to another key or Secret; or hand it over: kubectl apply --server-side "
                 f"--force-conflicts --field-manager={self._manager}",
             )
@@ -203,6 +172,15 @@ _NAMES = {
 }
 
 
+def place(spec: SinkSpec, surroundings: Surroundings) -> SinkSpec:
+    """The sink with its cluster's address, whatever contexts name that, and its namespace."""
+    context = spec.option("context", "")
+    server, namespace = surroundings.shared(
+        ("kubernetes place", context), lambda: place_of(context, surroundings.variables)
+    )
+    return spec.having(context=same_server(server), namespace=spec.option("namespace", "") or namespace)
+
+
 def open_sink(spec: SinkSpec, surroundings: Surroundings) -> KubernetesSink:
     """The sink that an entry `kubernetes` of `deliver` names."""
     return KubernetesSink(
@@ -214,22 +192,6 @@ def open_sink(spec: SinkSpec, surroundings: Surroundings) -> KubernetesSink:
     )
 
 
-def _proof(found: Access) -> httpx.Auth:
-    """Shows who calls, with each call anew, and whom it means to call."""
-    import httpx
-
-    class Proof(httpx.Auth):
-        def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-            header = found.header()
-            if header is not None:
-                request.headers["Authorization"] = sendable(NAME, header).reveal()
-            if found.server_name:
-                request.extensions["sni_hostname"] = found.server_name
-            yield request
-
-    return Proof()
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -239,19 +201,3 @@ def _decoded(value: object) -> Secret:
         return Secret(base64.b64decode(str(value), validate=True).decode(errors="surrogateescape"))
     except binascii.Error:
         return Secret(str(value))  # no API server lets that happen
-
-
-def _message(body: Any) -> str:
-    """What a Status says."""
-    return str(body.get("message", "")) if isinstance(body, dict) and body.get("kind") == "Status" else ""
-
-
-def _managers(body: Any) -> str:
-    """Who owns what an apply would change, as the causes of a Status tell it."""
-    causes = _mapping(_mapping(body).get("details")).get("causes") or ()
-    told = (str(each.get("message", "")) for each in causes if each.get("reason") == "FieldManagerConflict")
-    return clean(", ".join(dict.fromkeys(each.removeprefix("conflict with ") for each in told)))[:200]
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -12,18 +12,18 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.addresses import same_server
 from reconciler.core.desired import SinkSpec
 from reconciler.core.holding import EMPTY, Holding, Note, parse_note
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
-from reconciler.core.times import parse_instant
+from reconciler.edge.sinks.certainty import before_a_write, nobody_knows
 from reconciler.edge.sinks.surroundings import Surroundings
-from reconciler.edge.sinks.vault_server import Server, open_server, settings
-from reconciler.edge.sinks.written import after_a_write, at_the_latest
+from reconciler.edge.sinks.vault_server import Server, Settings, open_server, settings
+from reconciler.edge.sinks.vault_version import NO_VERSION, Version, version_of, written
 from reconciler.errors import SinkError, SinkUnavailable
 
 _ROUNDS = 10
@@ -32,16 +32,6 @@ _CONFLICT = "did not match the current version"
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 _NO_ROOM = frozenset({400, 403, 404, 405})
 """What the server says where a note may not be kept, does not fit, or where nothing may be patched yet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Version:
-    """The newest version of a secret; 0 where there is no such secret."""
-
-    number: int
-    fields: Mapping[str, Any] = field(repr=False)
-    notes: Mapping[str, str]
-    written: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +49,7 @@ class VaultSink:
         version = self._read()
         rights = self._rights()
         if version is not None:
-            _text(version, self.field)
+            version.text(self.field)
         if rights is None or "root" in rights:
             return
         wanted = "patch" if version is None else "update" if version.number else "create"
@@ -74,7 +64,7 @@ class VaultSink:
         version = self._read()
         if version is None:
             return self._glimpse()
-        value = _text(version, self.field)
+        value = version.text(self.field)
         if value is None:
             return EMPTY
         note = parse_note(version.notes.get(self._note_key, ""))
@@ -117,16 +107,16 @@ class VaultSink:
         answer = self.server.call("POST", "sys/capabilities-self", known=frozenset({200, 403}), json=asked)
         return None if answer.status == 403 else frozenset(answer.body["data"][self._data])
 
-    def _read(self) -> _Version | None:
+    def _read(self) -> Version | None:
         """The newest version, None where it may not be read."""
         answer = self.server.read(self._data, known=frozenset({200, 403, 404}))
         match answer.status, answer.body:
             case 403, _:
                 return None
             case _, {"data": {"data": _, "metadata": {"version": int()}}}:
-                return _version(answer.body["data"])
+                return version_of(answer.body["data"])
             case 404, _:
-                return _Version(number=0, fields={}, notes={}, written=None)
+                return NO_VERSION
             case _:
                 raise SinkUnavailable(f"{self.server.name} answered with something that is no secret of this engine")
 
@@ -142,15 +132,16 @@ class VaultSink:
                 if version.get("destroyed") or version.get("deletion_time"):
                     return EMPTY
                 if note is not None:
-                    return Holding(occupied=True, note=note, written=_instant(version))
+                    return Holding(occupied=True, note=note, written=written(version))
             case _:
                 pass
         raise SinkUnavailable(f"the credential may not read {self._data}", hint=self.server.service.hint)
 
     def _set(self, secret: Secret | None, note: Note | None) -> None:
         """Make this the field's value, None for no field, however often somebody else is faster."""
-        with self.server.turn(self._data):
-            version = self._read_before_writing()
+        with self.server.turns.of(self._data):
+            with before_a_write():
+                version = self._read()
             for _ in range(_ROUNDS):
                 if self._patched(secret) if version is None else self._replaced(version, secret):
                     self._keep(note)
@@ -161,15 +152,9 @@ class VaultSink:
             f"others keep writing {self._data}, faster than this run can", hint="try again when they have done"
         )
 
-    def _read_before_writing(self) -> _Version | None:
-        try:
-            return self._read()
-        except SinkUnavailable as error:  # and nothing has been written
-            raise SinkError(error.message, hint=error.hint) from error
-
-    def _replaced(self, version: _Version, secret: Secret | None) -> bool:
+    def _replaced(self, version: Version, secret: Secret | None) -> bool:
         """Write the next version after the one that was read; False where there is another by now."""
-        if _text(version, self.field) == secret:
+        if version.text(self.field) == secret:
             return True
         fields = {name: value for name, value in version.fields.items() if name != self.field}
         if secret is not None:
@@ -208,19 +193,26 @@ class VaultSink:
         """Keep a note beside the secret, where there is room for it and the policy allows it."""
         notes = {self._note_key: None if note is None else str(note)}
         body = {"custom_metadata": notes}
-        with after_a_write():
+        with nobody_knows():
             self.server.call("PATCH", self._metadata, known=_OK | _NO_ROOM, json=body, headers=_MERGE)
+
+
+def place(spec: SinkSpec, surroundings: Surroundings) -> SinkSpec:
+    """The sink with its server and namespace, whoever names them."""
+    address, namespace = _server(spec, settings(surroundings.variables))
+    return spec.having(address=same_server(address) or None, namespace=namespace or None)
 
 
 def open_sink(spec: SinkSpec, surroundings: Surroundings) -> VaultSink:
     """The sink of a `vault:` entry."""
     given = settings(surroundings.variables)
-    address = spec.option("address", "") or given.address
-    namespace = spec.option("namespace", "") or given.namespace
+    address, namespace = _server(spec, given)
     if not address:
         raise SinkUnavailable("VAULT_ADDR is not set", hint="set it to such as https://vault.example.com:8200")
+    insecure = spec.flag("insecure")
     server = surroundings.shared(
-        ("vault", address, namespace), lambda: open_server(address.rstrip("/"), namespace, given, surroundings)
+        ("vault", address, namespace, insecure),
+        lambda: open_server(address, namespace, given, surroundings, insecure=insecure),
     )
     return VaultSink(
         server=server,
@@ -230,38 +222,16 @@ def open_sink(spec: SinkSpec, surroundings: Surroundings) -> VaultSink:
     )
 
 
+def _server(spec: SinkSpec, given: Settings) -> tuple[str, str]:
+    """Address and namespace, as the sink says, else as the variables do; empty where nobody does."""
+    address = spec.option("address", "") or given.address
+    namespace = spec.option("namespace", "") or given.namespace
+    return address.rstrip("/"), namespace.strip("/")
+
+
 def _path(option: str, text: str) -> str:
     """A path without a slash at its ends. Segments of dots would lead elsewhere, empty ones nowhere."""
     parts = text.strip("/").split("/")
     if any(part in {"", ".", ".."} for part in parts):
         raise SinkError(f"{quoted(text)} is no path of a {option}", hint="leave out empty parts and those of dots")
     return "/".join(parts)
-
-
-def _text(version: _Version, name: str) -> Secret | None:
-    """The text of a field, None where it has none. Raises SinkError where it is something else."""
-    match version.fields.get(name):
-        case None:
-            return None
-        case str(text):
-            return Secret(text)
-        case _:
-            raise SinkError(f"the field {quoted(name)} holds something that is no text", hint="name another field")
-
-
-def _version(data: Mapping[str, Any]) -> _Version:
-    metadata = data["metadata"]
-    return _Version(
-        number=metadata["version"],
-        fields=data["data"] or {},
-        notes=metadata.get("custom_metadata") or {},
-        written=_instant(metadata),
-    )
-
-
-def _instant(metadata: Mapping[str, Any]) -> datetime | None:
-    """When a version was made, at the latest."""
-    try:
-        return at_the_latest(parse_instant(metadata["created_time"]))
-    except (KeyError, TypeError, ValueError):
-        return None

@@ -9,7 +9,6 @@ token is revoked with the run. A login that is refused is not tried again, for V
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -23,8 +22,9 @@ from reconciler.core.addresses import presentable
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks.http import Answer, Content, Service
-from reconciler.edge.sinks.http_client import open_client, show
+from reconciler.edge.sinks.http_client import Trust, open_client, show
 from reconciler.edge.sinks.surroundings import Surroundings
+from reconciler.edge.sinks.turns import Turns
 from reconciler.errors import SinkError, SinkUnavailable
 
 _HEADERS = {"X-Vault-Request": "true"}
@@ -49,10 +49,10 @@ class Server:
     service: Service
     mask: Callable[[Secret], None]
     role: AppRole | None = None
+    turns: Turns = field(default_factory=Turns)
     _ends: float = 0.0
     _refused: SinkUnavailable | None = None
     _lock: Lock = field(default_factory=Lock)
-    _turns: defaultdict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
 
     @property
     def name(self) -> str:
@@ -68,11 +68,6 @@ class Server:
         """Any other call; raises SinkError for a clear no, SinkUnavailable where nobody knows."""
         self._log_in()
         return self.service.call(method, f"/v1/{quote(path)}", known=known, **content)
-
-    def turn(self, path: str) -> Lock:
-        """To be held while a secret is changed: writers of this run wait instead of getting in each other's way."""
-        with self._lock:
-            return self._turns[path]
 
     def _log_in(self) -> None:
         with self._lock:
@@ -146,8 +141,12 @@ def settings(variables: Mapping[str, str]) -> Settings:
     )
 
 
-def open_server(address: str, namespace: str, given: Settings, surroundings: Surroundings) -> Server:
-    """The server at an address, with the credential that is there for it. Raises SinkUnavailable."""
+def open_server(
+    address: str, namespace: str, given: Settings, surroundings: Surroundings, *, insecure: bool = False
+) -> Server:
+    """The server at an address, with the credential that is there for it; over plain HTTP where that may be `insecure`.
+    Raises SinkUnavailable.
+    """
     if not presentable(address).startswith(("https://", "http://")):
         raise SinkUnavailable(
             "VAULT_ADDR is not the address of a server", hint="write such as https://vault.example.com:8200"
@@ -166,7 +165,7 @@ def open_server(address: str, namespace: str, given: Settings, surroundings: Sur
     role = credential if isinstance(credential, AppRole) else None
     headers = _HEADERS | ({"X-Vault-Namespace": namespace} if namespace else {})
     shown = (_TOKEN, credential) if isinstance(credential, Secret) else None
-    http = open_client(address, name, headers, shown, authority=given.authority)
+    http = open_client(address, name, headers, shown, trust=Trust(authority=given.authority, insecure=insecure))
     hint = f"see whether {source} is still valid, and what its policies allow"
     service = Service(name=name, hint=hint, http=http, explain=_explain, trust="VAULT_CACERT")
     return Server(service=service, mask=surroundings.mask, role=role)

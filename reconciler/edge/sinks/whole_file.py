@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.core.places import note_file
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import files
 
@@ -80,4 +81,4 @@ def _read(path: Path) -> Secret | None:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.reconciler")
+    return Path(note_file(str(path)))

@@ -68,6 +68,9 @@ class FakeSinks:
     def open(self, spec: SinkSpec) -> SecretSink:
         return self.by_spec[spec]
 
+    def place(self, spec: SinkSpec) -> SinkSpec:
+        return spec
+
     def observe(self, specs: Iterable[SinkSpec]) -> Held:
         return {spec: self.by_spec[spec].look() for spec in specs}
 

@@ -14,11 +14,15 @@ from reconciler.app.planning import Site
 from reconciler.core.checkup import Verdict
 from reconciler.core.credential import CredentialInUse
 from reconciler.core.keys import Listing, ServerFacts
+from reconciler.edge.sinks import InstalledSinks
 from reconciler.errors import CredentialError, ManifestError, Problem, ServerError
 from reconciler.ports import KeyStore
 from tests.support.builders import HERE, NOW, desired, live_key
 
 pytestmark = pytest.mark.anyio
+
+SINKS = InstalledSinks()
+"""No key here is delivered, so that none of them is opened."""
 
 
 class FakeStore:
@@ -74,7 +78,7 @@ def patient(store: FakeStore, *, trouble: CredentialError | None = None, unresol
 
 
 async def verdicts(*patients: Patient, write_probes: bool = False) -> list[dict[str, Verdict]]:
-    doctor = Doctor(here=lambda: NOW, entropy=Random(1), write_probes=write_probes, patience=0.05)
+    doctor = Doctor(here=lambda: NOW, entropy=Random(1), sinks=SINKS, write_probes=write_probes, patience=0.05)
     async with asyncio.timeout(5):
         found = await doctor.examine(patients)
     return [{check.name: check.verdict for check in each.checks} for each in found]

@@ -20,12 +20,14 @@ from reconciler.core.holding import (
     match,
     note_of,
     parse_note,
+    without_note,
 )
 from reconciler.core.ids import MAX_GENERATION, Realm, key_id
 from reconciler.core.plan import Create, Deliver, EnvironmentPlan, Reason, Retire, Unseen
 from reconciler.core.planner import plan_environment, sinks_to_look_at
 from reconciler.core.secret import Secret
-from tests.support.builders import NOW, REALM, SINK, desired, live, live_key, owned_id, wanted
+from reconciler.errors import ManifestError
+from tests.support.builders import HERE, NOW, REALM, SINK, desired, live, live_key, owned_id, undelivered, wanted
 
 SECRET = Secret("standard_" + "5" * 40)
 OTHER = Secret("standard_" + "6" * 40)
@@ -75,6 +77,9 @@ def test_a_note_is_one_line_that_is_read_back_whatever_stands_around_it() -> Non
         f"key={SHOWN.id} created=2026-10-24T12:00:00.000+00:00 fingerprint={fingerprint(SHOWN.id, SECRET)}"
     )
     assert parse_note(f"# reconciler: A {NOTE} # by hand\r\n") == NOTE
+    assert without_note(f" of the shop {NOTE}\n") == "of the shop"
+    assert without_note(str(NOTE)) == ""
+    assert without_note(" of the shop ") == "of the shop"
 
 
 @pytest.mark.parametrize("text", ["", "key=a", str(NOTE)[:-1], str(NOTE).replace("2026-10-24", "2026-99-99")])
@@ -101,6 +106,34 @@ def test_where_secrets_are_hidden_a_sink_that_lacks_one_gets_that_of_a_new_key()
     assert (create.key_id, create.reason, create.follows) == (owned_id("ci", 2), Reason.SECRET_LOST, owned_id("ci"))
     assert isinstance(retire, Retire)
     assert (retire.key_id, retire.after.expire) == (owned_id("ci"), NOW + timedelta(hours=48))
+
+
+LAST = live_key(generation=MAX_GENERATION, secret=None)
+
+
+def test_after_the_last_generation_a_key_is_kept_and_asks_for_another_name() -> None:
+    made = plan_environment(desired(wanted(sinks=(SINK,))), live(LAST), {SINK: EMPTY})
+    assert made.changes == ()
+    (warning,) = made.warnings
+    assert "`renamed_from`" in warning
+
+
+def test_an_unfinished_key_of_the_last_generation_is_a_problem_of_its_place_in_the_manifest() -> None:
+    unfinished = undelivered(generation=MAX_GENERATION, secret=None)
+    with pytest.raises(ManifestError) as caught:
+        plan_environment(desired(wanted(sinks=(SINK,))), live(unfinished), {})
+    (problem,) = caught.value.problems
+    assert problem.position == HERE
+    assert problem.message == (
+        f'staging/ci needs a new key, and no id comes after "{LAST.id}": it is generation 1295, the last'
+    )
+    assert "`renamed_from: ci`" in problem.hint
+
+
+def test_under_another_name_generations_begin_anew() -> None:
+    made = plan_environment(desired(wanted("cd", sinks=(SINK,), former_slug="ci")), live(LAST), {SINK: EMPTY})
+    assert {change.key_id for change in made.changes if isinstance(change, Create)} == {owned_id("cd")}
+    assert {change.key_id for change in made.changes if isinstance(change, Retire)} == {LAST.id}
 
 
 @pytest.mark.parametrize(
@@ -201,3 +234,33 @@ def test_each_generation_is_delivered_to_the_place_of_its_own_id() -> None:
     assert plan_environment(desired(wanted(sinks=(sink,))), found, {place: holding(SECRET)}).changes == ()
     (change,) = plan_environment(desired(wanted(sinks=(sink,))), found, {place: holding(OTHER)}).changes
     assert isinstance(change, Deliver)
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (None, ["it cannot be read"]),
+        (Holding(occupied=None, why="the vault cannot be reached"), ["the vault cannot be reached"]),
+        (UNSEEN, []),
+        (EMPTY, []),
+        (Holding(occupied=True, why="it is not the file that was written here"), []),
+    ],
+    ids=["broken", "away", "command", "empty", "occupied"],
+)
+def test_of_a_key_to_be_made_a_sink_that_could_not_be_looked_at_is_told(held: Holding | None, why: list[str]) -> None:
+    made = plan(held, found=False)
+
+    assert [each.why for each in made.unseen] == why
+    assert len(made.changes) == 1
+
+
+@pytest.mark.parametrize("key", ["a b", "\x1b[31m", "é", "k" * 37, "-k", "standard_" + "5" * 40, "", "a/b", "<b>"])
+def test_what_is_no_id_is_no_note(key: str) -> None:
+    assert parse_note(str(NOTE).replace(NOTE.key_id, key)) is None
+
+
+def test_the_longest_id_and_one_with_every_sign_are_notes() -> None:
+    for key in ("k" * 36, "By_Hand-1.g1"):
+        found = parse_note(str(NOTE).replace(NOTE.key_id, key))
+        assert found is not None
+        assert found.key_id == key

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
+from reconciler.edge.resources import schema
 from reconciler.errors import Position, Problem, Source
-from reconciler.formats.excerpts import Excerpts
+from reconciler.formats.excerpts import SECRETS_BY_NAME, Excerpts
 from reconciler.formats.problems import problems_text
 
 
@@ -113,6 +114,18 @@ HIDDEN = "h1dden"
         "a: {project: https://u:h1dden@host/v1, here: 1}",
         "a: {token: h1dden, here: 1}",
         "a: {password: 'h1dden h1dden', here: 1}",
+        "a: {secret: h1dden, here: 1}",
+        "keys:\n  vault:\n    secret: h1dden # here\n",
+        "keys: {vault: {secret: h1dden, here: 1}}",
+        "keys: {ci: {scopes: []}, vault: {secret: h1dden, here: 1}}",
+        "- vault: {secret: shop, token: h1dden, here: 1}",
+        "- vault: {client-secret: h1dden, here: 1}",
+        "- vault: {secret: shop}\n  secret: h1dden # here",
+        "- vault:\n    secret: shop\n    Secret: h1dden # here",
+        "- vault: {secret: shop, field: x}, secret: h1dden, here: 1",
+        "- gitlab_ci: {secret: h1dden, here: 1}",
+        "- dotenv:\n    secret: h1dden # here\n",
+        f"- vault: {{secret: hvs.{HIDDEN}{HIDDEN}, here: 1}}",
         "here: 1 # api-key: h1dden",
         f"here: standard_{HIDDEN}{HIDDEN}",
         f"here: [x, eyJ{HIDDEN}.{HIDDEN}.{HIDDEN}]",
@@ -136,10 +149,32 @@ def test_what_may_be_a_secret_is_covered(text: str) -> None:
         '- dotenv: {path: "secrets/{environment}.env", variable: APPWRITE_ORGANIZATION_API_KEY}',
         "project: 66b1c2d3e4f5a6b7c8d9, expire: 2027-12-31T23:59:59Z",
         "    credential: {env: KEY}",
+        "- vault: {secret: apps/shop, field: appwrite, mount: secret}",
+        "  deliver: [{dotenv: {path: .env, variable: KEY}}, {aws: {secret: shop/storefront, field: key}}]",
+        "deliver: [kubernetes: {secret: storefront, key: APPWRITE_API_KEY}]",
+        '- {"github_actions": {repository: acme/shop, "secret": APPWRITE_API_KEY}}',
     ],
 )
 def test_what_a_manifest_usually_holds_is_shown(line: str) -> None:
     assert excerpt(line, line.strip()[0], width=200)[0] == f"  1 | {line}"
+
+
+@pytest.mark.parametrize(
+    "above", ["- kubernetes:", "- kubernetes: # production", "- kubernetes: {", "-   'kubernetes':"]
+)
+def test_the_name_of_a_secret_is_shown_below_its_sink(above: str) -> None:
+    for fields in (
+        "secret: here\n    key: x",
+        "key: x\n\n    # why\n    secret: here",
+        "key:\n      - x\n    secret: here",
+    ):
+        shown, _ = excerpt(f"{above}\n    {fields}\n", "secret")
+        assert shown.endswith("|     secret: here")
+
+
+def test_the_sinks_whose_secrets_have_names_are_those_of_the_schema() -> None:
+    kinds = schema("manifest")["$defs"]["sink"]["properties"]
+    assert {kind for kind, part in kinds.items() if "secret" in part["properties"]} == set(SECRETS_BY_NAME)
 
 
 def test_what_comes_after_a_credential_is_shown_again() -> None:
@@ -153,6 +188,11 @@ def test_ten_thousand_problems_on_one_long_line_take_no_minute() -> None:
     places = (Position(file="k", line=1, column=column, source=source) for column in range(1, 10_001))
     shown = problems_text(Problem(position=place, message="m") for place in places)
     assert shown.count("^") >= 10_000
+
+
+def test_ten_thousand_names_of_secrets_on_one_long_line_take_no_minute() -> None:
+    text = "[" + ", ".join(["{vault: {secret: shop, field: x}}"] * 10_000) + "]"
+    assert "{vault: {secret: shop, field: x}}" in excerpt(text, "vault")[0]
 
 
 def test_a_position_shows_nothing_of_its_source() -> None:

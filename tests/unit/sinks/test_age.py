@@ -14,7 +14,7 @@ from reconciler.core.holding import EMPTY, Holding, Match, is_same, match, note_
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks
 from reconciler.edge.sinks.age import AgeSink
-from reconciler.errors import SinkError, SinkUnavailable
+from reconciler.errors import SinkError, SinkUnavailable, UsageError
 from tests.support.ages import NEEDS_AGE, NEEDS_SSH, Pair, a_pair, an_ssh_pair, opened_by_age
 from tests.support.builders import SECRET, live_key
 
@@ -141,32 +141,16 @@ def test_an_identity_knows_another_value_and_the_same_one_encrypted_by_hand_by_t
     assert matches(sink.look()) == (Match.LACKS, Match.UNKNOWN)  # for whom it is meant nobody knows
 
 
-def identities(folder: Path, alice: Pair, bob: Pair) -> dict[str, Path]:
-    (folder / "public.txt").write_text(f"{alice.recipient}\n", encoding="ascii")
-    (folder / "empty.txt").touch()
-    return {
-        "is not there": folder / "nowhere.txt",
-        "is a folder": folder,
-        "is somebody else's": bob.identity,
-        "is a public key": folder / "public.txt",
-        "is empty": folder / "empty.txt",
-    }
-
-
 @pytest.mark.parametrize(
     ("what", "why"),
-    [
-        ("is not there", "nowhere.txt cannot be read: No such file or directory"),
-        ("is a folder", "cannot be read: "),
-        ("is somebody else's", "bob.txt does not open it"),
-        ("is a public key", "public.txt holds no identity that can be used"),
-        ("is empty", "empty.txt holds no identity that can be used"),
-    ],
+    [("nowhere.txt", "nowhere.txt cannot be read: No such file or directory"), ("bob.txt", "bob.txt does not open it")],
+    ids=["absent", "of somebody else"],
 )
-def test_where_the_identity_does_not_serve_the_note_tells(
+def test_where_the_identity_does_not_open_the_file_the_note_tells(
     tmp_path: Path, path: Path, alice: Pair, bob: Pair, what: str, why: str
 ) -> None:
-    sink = for_(path, alice, identity=identities(tmp_path, alice, bob)[what])
+    assert bob.identity.name == "bob.txt"
+    sink = for_(path, alice, identity=tmp_path / what)
     sink.preflight()
 
     sink.write(SECRET, NOTE)
@@ -177,6 +161,39 @@ def test_where_the_identity_does_not_serve_the_note_tells(
     assert matches(held) == (Match.HOLDS, Match.HOLDS)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("RECIPIENT", "bad.txt:1: this is no identity that can be used"),
+        ("# one\n\nIDENTITY\noops\n", "bad.txt:4: this is no identity that can be used"),
+        ("", "bad.txt holds no identity"),
+        ("# nothing\n", "bad.txt holds no identity"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\noops\n", "bad.txt: this is no identity that can be used"),
+        (None, "bad.txt cannot be read: "),
+    ],
+    ids=["public", "one of two", "empty", "comment", "ssh", "folder"],
+)
+@pytest.mark.parametrize("there", [False, True], ids=["new", "written"])
+def test_an_identity_that_is_none_is_an_error_with_its_place_and_never_passed_over(
+    tmp_path: Path, path: Path, alice: Pair, content: str | None, told: str, there: bool
+) -> None:
+    bad = tmp_path / "bad.txt"
+    secret = alice.identity.read_text(encoding="ascii").splitlines()[-1]
+    if content is None:
+        bad.mkdir()
+    else:
+        bad.write_text(content.replace("RECIPIENT", alice.recipient).replace("IDENTITY", secret), encoding="ascii")
+    if there:
+        for_(path, alice).write(SECRET, NOTE)
+    sink = for_(path, alice, identity=bad)
+
+    for ask in (sink.preflight, sink.look):
+        with pytest.raises(UsageError) as caught:
+            ask()
+        assert told in str(caught.value)
+        assert secret not in "".join(traceback.format_exception(caught.value))
+
+
 @NEEDS_SSH
 def test_an_ssh_key_with_a_passphrase_does_not_serve(tmp_path: Path, path: Path) -> None:
     pair = an_ssh_pair(tmp_path, "ed25519", passphrase="a passphrase")
@@ -184,7 +201,8 @@ def test_an_ssh_key_with_a_passphrase_does_not_serve(tmp_path: Path, path: Path)
 
     sink.write(SECRET, NOTE)
 
-    assert "holds no identity that can be used" in sink.look().why
+    with pytest.raises(UsageError, match="no identity that can be used"):
+        sink.look()
 
 
 def test_an_identity_may_be_in_the_home_folder(
@@ -343,8 +361,10 @@ def test_no_error_holds_the_secret_or_an_identity(tmp_path: Path, sink: AgeSink,
     text = bob.identity.read_text(encoding="ascii").splitlines()[-1]
     broken.write_text(text[:-1], encoding="ascii")
 
-    told = "".join(traceback.format_exception(failed.value)) + replace(sink, identity=broken).look().why
+    with pytest.raises(UsageError) as misread:
+        replace(sink, identity=broken).look()
 
-    assert "broken.txt holds no identity" in told
+    told = "".join(map("".join, map(traceback.format_exception, (failed.value, misread.value))))
+    assert "broken.txt:1: this is no identity" in told
     assert SECRET.reveal() not in told
     assert text[:-1] not in told

@@ -6,7 +6,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from botocore.loaders import create_loader
 
 from reconciler.core.desired import SinkSpec
-from reconciler.core.holding import EMPTY, Note, fingerprint
+from reconciler.core.holding import EMPTY
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks
 from reconciler.edge.sinks.aws import open_sink
@@ -22,14 +22,10 @@ from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.errors import SinkError, SinkUnavailable
 from reconciler.ports import SecretSink
 from tests.support.aws_server import REGION, Aws, an_aws, enforced
+from tests.support.delivered import FIELD, NOTE, OTHER, RUNS, SECRET
 from tests.support.http_service import Fault, Reply
 from tests.support.vaults import Between, between
 
-FIELD = "APPWRITE_API_KEY"
-SECRET = Secret("standard_" + "0123456789abcdef" * 16)
-OTHER = Secret("standard_" + "fedcba9876543210" * 16)
-CREATED = datetime(2030, 1, 1, 12, tzinfo=UTC)
-NOTE = Note(key_id="ci.gho66k2d.g1", created=CREATED, fingerprint=fingerprint("ci.gho66k2d.g1", SECRET))
 LOADER = create_loader()
 MINE = "An Appwrite API key, delivered by reconciler"
 READ = ("secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
@@ -40,15 +36,6 @@ WRITE = ("secretsmanager:PutSecretValue", "secretsmanager:CreateSecret")
 def aws() -> Iterator[Aws]:
     with an_aws() as running:
         yield running
-
-
-_RUNS = ExitStack()
-
-
-@pytest.fixture(autouse=True)
-def every_run_ends() -> Iterator[None]:
-    yield
-    _RUNS.close()
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +86,7 @@ def parameters(aws: Aws) -> Any:
 
 
 def sinks(**more: str) -> InstalledSinks:
-    return _RUNS.enter_context(InstalledSinks({"AWS_REGION": REGION, **more}))
+    return RUNS.enter_context(InstalledSinks({"AWS_REGION": REGION, **more}))
 
 
 def spec(**options: str) -> SinkSpec:
@@ -295,9 +282,9 @@ def test_a_writer_that_comes_in_between_loses_nothing(secrets: Any, name: str, m
     """Somebody adds a field after we have read, twice; then nobody does."""
     secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
     came = iter(({"B": "2"}, {"C": "3"}))
-    from reconciler.edge.sinks import aws_secrets
+    from reconciler.edge.sinks.aws_version import Version
 
-    real = aws_secrets._with
+    real = Version.with_field
 
     def overtaken(*arguments: Any) -> Secret:
         ours = real(*arguments)
@@ -306,7 +293,7 @@ def test_a_writer_that_comes_in_between_loses_nothing(secrets: Any, name: str, m
             secrets.put_secret_value(SecretId=name, SecretString=json.dumps(json.loads(text(secrets, name)) | more))
         return ours
 
-    monkeypatch.setattr(aws_secrets, "_with", overtaken)
+    monkeypatch.setattr(Version, "with_field", overtaken)
     a_sink(secret=name, field=FIELD).write(SECRET, NOTE)
 
     assert json.loads(text(secrets, name)) == {"A": "1", "B": "2", "C": "3", FIELD: SECRET.reveal()}
@@ -339,16 +326,16 @@ def test_a_field_that_was_written_once_is_no_clear_no_when_it_cannot_be_written_
 def test_a_secret_that_somebody_makes_meanwhile_is_kept(
     secrets: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from reconciler.edge.sinks import aws_secrets
+    from reconciler.edge.sinks.aws_version import Version
 
-    real = aws_secrets._with
+    real = Version.with_field
 
     def overtaken(*arguments: Any) -> Secret:
-        monkeypatch.setattr(aws_secrets, "_with", real)
+        monkeypatch.setattr(Version, "with_field", real)
         secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
         return real(*arguments)
 
-    monkeypatch.setattr(aws_secrets, "_with", overtaken)
+    monkeypatch.setattr(Version, "with_field", overtaken)
     a_sink(secret=name, field=FIELD).write(SECRET, NOTE)
 
     assert json.loads(text(secrets, name)) == {"A": "1", FIELD: SECRET.reveal()}
@@ -360,10 +347,10 @@ def test_an_old_version_that_is_read_late_is_not_taken_for_a_newer_one(
     """What Secrets Manager answers may be a moment old: the version before ours is then one before that."""
     secrets.create_secret(Name=name, SecretString=json.dumps({"A": "1"}))
     from reconciler.edge.sinks.aws_secrets import SecretsManagerSink as Sink
-    from reconciler.edge.sinks.aws_secrets import _Version
+    from reconciler.edge.sinks.aws_version import Version
 
     real = Sink._version
-    stale = _Version(id="long-ago", text=Secret("{}"), created=datetime(2001, 1, 1, tzinfo=UTC))
+    stale = Version(id="long-ago", text=Secret("{}"), created=datetime(2001, 1, 1, tzinfo=UTC))
     monkeypatch.setattr(Sink, "_version", lambda self, stage: stale if stage == "AWSPREVIOUS" else real(self, stage))
 
     a_sink(secret=name, field=FIELD).write(SECRET, NOTE)
@@ -686,14 +673,14 @@ def test_no_region_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv("AWS_REGION")
 
     with pytest.raises(SinkUnavailable, match=r"^no AWS region is set$") as caught:
-        _RUNS.enter_context(InstalledSinks({})).open(spec(secret=name))
+        RUNS.enter_context(InstalledSinks({})).open(spec(secret=name))
 
     assert caught.value.hint == "name one as `region`, or in AWS_REGION"
 
 
 @pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
 def test_the_regions_variable_has_two_names(aws: Aws, name: str, variable: str) -> None:
-    _RUNS.enter_context(InstalledSinks({variable: "eu-west-1"})).open(spec(secret=name)).write(SECRET, NOTE)
+    RUNS.enter_context(InstalledSinks({variable: "eu-west-1"})).open(spec(secret=name)).write(SECRET, NOTE)
 
     assert a_sink(secret=name, region="eu-west-1").look().secret == SECRET
     assert a_sink(secret=name).look() == EMPTY

@@ -214,6 +214,7 @@ def test_removing_takes_the_line_and_nothing_else(path: Path, content: bytes, le
 
 def test_many_variables_of_one_file_are_observed_with_one_reading(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(b"A=1\nB=2\nC\n")
+    path.chmod(0o600)
     specs = [SinkSpec(kind="dotenv", options=(("path", str(path)), ("variable", name))) for name in "ABCD"]
     readings: list[Path] = []
     original = files.read
@@ -252,3 +253,30 @@ def test_a_sink_that_cannot_be_read_is_left_out_of_what_is_observed(tmp_path: Pa
 def test_a_kind_of_sink_that_is_not_installed_is_refused() -> None:
     with pytest.raises(UsageError, match='no sink of kind "pigeon"'):
         InstalledSinks().open(SinkSpec(kind="pigeon", options=()))
+
+
+def test_a_file_that_a_run_made_goes_with_the_last_that_it_wrote_there(tmp_path: Path) -> None:
+    with InstalledSinks() as sinks:
+        one, two = (
+            sinks.open(SinkSpec(kind="dotenv", options=(("path", str(tmp_path / "new.env")), ("variable", name))))
+            for name in "AB"
+        )
+        one.write(SECRET, None)
+        two.write(SECRET, None)
+
+        one.remove()
+        assert (tmp_path / "new.env").read_text() == f"B={SECRET.reveal()}\n"
+        two.remove()
+
+    assert not (tmp_path / "new.env").exists()
+
+
+@pytest.mark.parametrize("before", [b"", b"# mine\n"])
+def test_a_file_that_was_there_stays(path: Path, before: bytes) -> None:
+    path.write_bytes(before)
+    sink = DotenvSink(path=path, variable=NAME)
+    sink.write(SECRET, None)
+
+    sink.remove()
+
+    assert path.read_bytes() == before

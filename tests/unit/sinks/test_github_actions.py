@@ -180,6 +180,51 @@ def test_one_of_which_nothing_is_said_is_seen_by_private_repositories(server: Gi
     assert server.places["acme"].secrets["APPWRITE_API_KEY"].visibility == "private"
 
 
+def selecting(*names: str) -> SinkSpec:
+    return spec({**ORGANIZATION, "visibility": "selected"}).having(repositories=names)
+
+
+def test_a_new_secret_is_seen_by_the_repositories_that_are_selected(server: GitHub, sinks: InstalledSinks) -> None:
+    server.add("acme/other")
+    server.add("acme/admin")
+    sink = sinks.open(selecting("admin", "Shop"))
+
+    sink.preflight()
+    sink.write(SECRET, None)
+
+    kept = server.places["acme"].secrets["APPWRITE_API_KEY"]
+    numbers = [server.number("acme/admin"), server.number("acme/shop")]
+    assert (kept.value, kept.visibility, kept.selected) == (SECRET.reveal(), "selected", numbers)
+    paths = [request.path for request in server.calls.requests if request.path.startswith("/repos/")]
+    assert paths == ["/repos/acme/admin", "/repos/acme/Shop"]  # each is asked for once
+
+
+def test_a_repository_that_is_not_there_is_told_before_any_key_is_made(server: GitHub, sinks: InstalledSinks) -> None:
+    with pytest.raises(SinkUnavailable, match='GitHub has no repository "acme/shpo", or shows it not to this token'):
+        sinks.open(selecting("shop", "shpo")).preflight()
+
+    assert not server.calls.of("PUT")
+
+
+def test_a_selection_that_somebody_changed_stays(server: GitHub, sinks: InstalledSinks) -> None:
+    old = Kept(value="old", created=server.now(), updated=server.now(), visibility="selected", selected=[7])
+    server.places["acme"].secrets["APPWRITE_API_KEY"] = old
+
+    sinks.open(selecting("shop")).write(SECRET, None)
+
+    new = server.places["acme"].secrets["APPWRITE_API_KEY"]
+    assert (new.value, new.visibility, new.selected) == (SECRET.reveal(), "selected", [7])
+
+
+@pytest.mark.parametrize("body", [{}, {"id": "4000"}, {"name": "shop"}], ids=["empty", "text", "none"])
+def test_a_repository_without_a_number_is_none(server: GitHub, sinks: InstalledSinks, body: dict[str, str]) -> None:
+    opened(sinks, ORGANIZATION).preflight()
+    server.calls.faults.append(Fault(method="GET", reply=Reply(status=200, body=body)))
+
+    with pytest.raises(SinkUnavailable, match="something that is no repository"):
+        sinks.open(selecting("shop")).preflight()
+
+
 @pytest.mark.parametrize("kept", [("all", []), ("selected", list(range(1, 251))), ("selected", list(range(1, 101)))])
 def test_who_sees_a_secret_of_an_organization_stays(
     server: GitHub, sinks: InstalledSinks, kept: tuple[str, list[int]]

@@ -15,7 +15,7 @@ from reconciler.core.desired import SinkSpec
 from reconciler.core.secret import Secret
 from reconciler.edge.sinks import InstalledSinks
 from reconciler.edge.sinks.http import Answer, Service
-from reconciler.edge.sinks.http_client import open_client
+from reconciler.edge.sinks.http_client import Trust, open_client
 from reconciler.errors import SinkError, SinkUnavailable
 from tests.repository import ROOT
 from tests.support.bad_servers import CERTIFICATE
@@ -324,13 +324,13 @@ def test_a_server_that_cannot_prove_itself_gets_nothing(untrusted: str, pauses: 
 
 def test_an_authority_of_ones_own_is_trusted(untrusted: str, pauses: list[float]) -> None:
     authority = str(CERTIFICATE)
-    with a_client(untrusted, authority=authority) as http:
+    with a_client(untrusted, trust=Trust(authority=authority)) as http:
         assert write(a_service(http, pauses.append)).body == {}
 
 
 def test_an_authority_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SinkUnavailable, match=r"can be prepared: FileNotFoundError$") as caught:
-        a_client("https://localhost", authority=str(tmp_path / "ca.pem"))
+        a_client("https://localhost", trust=Trust(authority=str(tmp_path / "ca.pem")))
 
     assert str(tmp_path / "ca.pem") in caught.value.hint
 

@@ -4,7 +4,6 @@ import logging
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,14 +18,10 @@ from reconciler.edge.sinks.surroundings import Surroundings
 from reconciler.edge.sinks.vault import VaultSink, open_sink
 from reconciler.errors import SinkError, SinkUnavailable
 from reconciler.ports import SecretSink
+from tests.support.delivered import CREATED, FIELD, NOTE, OTHER, RUNS, SECRET
 from tests.support.http_service import Fault, Reply
 from tests.support.vaults import ROOT_TOKEN, Between, Vault, a_vault, between
 
-FIELD = "APPWRITE_API_KEY"
-SECRET = Secret("standard_" + "0123456789abcdef" * 16)
-OTHER = Secret("standard_" + "fedcba9876543210" * 16)
-CREATED = datetime(2030, 1, 1, 12, tzinfo=UTC)
-NOTE = Note(key_id="ci.gho66k2d.g1", created=CREATED, fingerprint=fingerprint("ci.gho66k2d.g1", SECRET))
 DATA = "secret/data/shop/*"
 METADATA = "secret/metadata/shop/*"
 
@@ -41,15 +36,6 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
 def path(request: pytest.FixtureRequest) -> str:
     """A secret of the test's own."""
     return f"shop/{request.node.name.replace('/', '_')}"
-
-
-_RUNS = ExitStack()
-
-
-@pytest.fixture(autouse=True)
-def every_run_ends() -> Iterator[None]:
-    yield
-    _RUNS.close()
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +56,7 @@ def opened(address: str, token: str, path: str, **options: str) -> SecretSink:
 
 
 def sinks(**variables: str) -> InstalledSinks:
-    return _RUNS.enter_context(InstalledSinks(variables))
+    return RUNS.enter_context(InstalledSinks(variables))
 
 
 def spec(path: str, **options: str) -> SinkSpec:
@@ -687,7 +673,7 @@ def test_the_end_of_a_run_does_not_wait_for_a_server_that_is_gone(vault: Vault, 
         variables = {"VAULT_ADDR": standing.address, "VAULT_ROLE_ID": role, "VAULT_SECRET_ID": secret_id(vault)}
         sinks(**variables).open(spec(path)).look()
 
-    _RUNS.close()
+    RUNS.close()
 
     with pytest.raises(httpx.TransportError):
         httpx.get(standing.address)
