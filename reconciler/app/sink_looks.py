@@ -17,7 +17,7 @@ from reconciler.core.keys import Live
 from reconciler.core.places import EXEC
 from reconciler.core.planner import sinks_to_look_at
 from reconciler.core.sink_checks import SinkSeen
-from reconciler.errors import GuardError, ReconcilerError, SinkUnavailable
+from reconciler.errors import GuardError, ReconcilerError, SinkError, SinkUnavailable
 from reconciler.ports import Sinks
 
 
@@ -35,7 +35,7 @@ class SinkLooks:
         places = tuple(dict.fromkeys(sinks_to_look_at(desired, live)))
         errors = {place: self._refused(desired) for place in places if self.no_exec and place.kind == EXEC}
         errors |= await self._errors([place for place in places if place not in errors])
-        found = await self._held([place for place in places if errors[place] is None])
+        found = await self._held([place for place in places if _may_show(errors[place])])
         if isinstance(found, ReconcilerError):
             return tuple(SinkSeen(sink=place, error=errors[place], held=UNSEEN) for place in places), trouble or found
         return tuple(_seen(place, errors[place], found, desired) for place in places), trouble
@@ -96,7 +96,12 @@ def held(seen: Sequence[SinkSeen]) -> Held:
     return found
 
 
+def _may_show(error: ReconcilerError | None) -> bool:
+    """Whether to look: what may not be written may be read all the same; what cannot be reached is not asked twice."""
+    return error is None or (isinstance(error, SinkError) and not isinstance(error, SinkUnavailable))
+
+
 def _seen(place: SinkSpec, error: ReconcilerError | None, found: Held, desired: Desired) -> SinkSeen:
-    holding = found.get(place) if error is None else None
+    holding = found.get(place)
     foreign = holding is not None and holding.note is not None and desired.is_foreign(holding.note.key_id)
     return SinkSeen(sink=place, error=error, held=holding, foreign=foreign)

@@ -244,6 +244,20 @@ def test_where_nothing_waits_to_be_written_a_sink_that_is_down_is_a_warning(
     assert check["message"].endswith("; nothing is to be written there now")
 
 
+def test_where_all_is_delivered_a_credential_that_may_only_read_is_a_warning(command: Command, vault: Vault) -> None:
+    place = f"d{next(NUMBERS)}"
+    command.write(keys(in_vault(place=place)))
+    assert command("apply", "--auto-approve", VAULT_ADDR=vault.address, VAULT_TOKEN=ROOT_TOKEN).code == 0
+
+    ended = command("doctor", "--format", "json", VAULT_TOKEN=vault.token("reads", {"secret/data/shop/*": "read"}))
+
+    (check,) = sinks(ended)
+    assert (ended.code, check["verdict"]) == (0, "warning")
+    assert check["message"] == (
+        f"KEY shop/{place}: the credential may not update secret/data/shop/{place}; nothing is to be written there now"
+    )
+
+
 def test_sinks_are_looked_at_although_the_server_is_down(command: Command, dead_port: int) -> None:
     command.write(
         keys("dotenv: {path: app.env, variable: KEY}").replace(

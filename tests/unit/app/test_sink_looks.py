@@ -27,6 +27,7 @@ class FakeSinks:
     answers: dict[SinkSpec, ReconcilerError | threading.Event] = field(default_factory=dict)
     observing: ReconcilerError | threading.Event | None = None
     observed: tuple[SinkSpec, ...] = ()
+    unreadable: frozenset[SinkSpec] = frozenset()
     opened: list[SinkSpec] = field(default_factory=list)
 
     def open(self, spec: SinkSpec) -> SecretSink:
@@ -39,7 +40,7 @@ class FakeSinks:
     def observe(self, specs: Iterable[SinkSpec]) -> Held:
         self.observed = tuple(specs)
         _answer(self.observing)
-        return dict.fromkeys(self.observed, EMPTY)
+        return {spec: EMPTY for spec in self.observed if spec not in self.unreadable}
 
 
 @dataclass
@@ -98,12 +99,21 @@ async def test_what_keeps_a_plan_from_looking_is_told_as_what_keeps_it_from_plan
     assert trouble is error
 
 
-async def test_a_plan_delivers_where_a_sink_is_broken_and_compares_nothing_where_it_is_away() -> None:
-    away = FakeSinks({SINK: SinkUnavailable("down"), OTHER_SINK: SinkError("no folder")})
+async def test_what_may_not_be_written_is_compared_and_what_is_away_is_not_asked_again() -> None:
+    sinks = FakeSinks({SINK: SinkUnavailable("down"), OTHER_SINK: SinkError("may not write")})
 
-    seen, _ = await looks(away).at(WISH, live())
+    seen, _ = await looks(sinks).at(WISH, live())
 
-    assert held(seen) == {SINK: Holding(occupied=None, why="down")}
+    assert sinks.observed == (OTHER_SINK,)
+    assert held(seen) == {SINK: Holding(occupied=None, why="down"), OTHER_SINK: EMPTY}
+
+
+async def test_a_sink_that_can_neither_be_written_nor_read_is_left_out_of_what_is_held() -> None:
+    sinks = FakeSinks({SINK: SinkError("no folder")}, unreadable=frozenset({SINK}))
+
+    seen, _ = await looks(sinks).at(WISH, live())
+
+    assert held(seen) == {OTHER_SINK: EMPTY}
 
 
 async def test_with_no_exec_a_command_is_not_so_much_as_looked_for() -> None:
