@@ -76,11 +76,11 @@ def apply(
             plan_file, given, parallelism, account=account, no_exec=no_exec, no_color=no_color, verbose=verbose
         )
         outcome = asyncio.run(made)
-        _finish(outcome, output_format, no_color=no_color)
+        finish(outcome, output_format, no_color=no_color)
     allow = api.Allowances(deletes=allow_deletes, in_use=allow_in_use)
     selection = api.Selection(targets=targets, excludes=excludes)
-    ask = None if auto_approve else _Question("Apply these changes?", "yes")
-    run = _Run(
+    ask = None if auto_approve else Question("Apply these changes?", "yes")
+    run = Run(
         lambda reconciler: reconciler.plan(allow, selection),
         ask,
         login=logins.login(login),
@@ -89,7 +89,7 @@ def apply(
         verbose=verbose,
     )
     outcome = asyncio.run(run.on(api.read_manifests(files), environments, parallelism))
-    _finish(outcome, output_format, no_color=no_color)
+    finish(outcome, output_format, no_color=no_color)
 
 
 async def _saved(
@@ -107,7 +107,7 @@ async def _saved(
 
     saved = api.read_plan(plan_file)
     manifests = api.reread_manifests(saved, files)
-    run = _Run(
+    run = Run(
         lambda reconciler: reconciler.resume(saved),
         None,
         login=account,
@@ -143,14 +143,14 @@ def destroy(
 
     from reconciler import api
 
-    ask = None if auto_approve else _Question("Delete these keys? Their secrets stop working at once.", environment)
+    ask = None if auto_approve else Question("Delete these keys? Their secrets stop working at once.", environment)
     account = logins.login(login)
-    run = _Run(lambda reconciler: reconciler.plan_to_destroy(), ask, login=account, no_color=no_color, verbose=False)
+    run = Run(lambda reconciler: reconciler.plan_to_destroy(), ask, login=account, no_color=no_color, verbose=False)
     outcome = asyncio.run(run.on(api.read_manifests(files), (environment,), parallelism))
-    _finish(outcome, output_format, no_color=no_color)
+    finish(outcome, output_format, no_color=no_color)
 
 
-class _Question:
+class Question:
     """What is asked before anything is changed, and the one answer that counts."""
 
     def __init__(self, text: str, answer: str) -> None:
@@ -173,13 +173,13 @@ class _Question:
         return str(said).strip() == self._answer
 
 
-class _Run:
+class Run:
     """One apply, from the plan to the outcome; None where the user did not agree."""
 
     def __init__(
         self,
         make: Callable[[Reconciler], Awaitable[Planned]],
-        question: _Question | None,
+        question: Question | None,
         *,
         login: Login | None,
         no_exec: bool = False,
@@ -193,6 +193,7 @@ class _Run:
     async def on(
         self, manifests: tuple[Manifest, ...], environments: tuple[str, ...], parallelism: int
     ) -> Outcome | None:
+        """Plan, ask and apply on the environments of manifests; raises GuardError where a guard refuses."""
         from reconciler import api
 
         connected = api.connect(
@@ -251,7 +252,8 @@ class _Run:
         return planned
 
 
-def _finish(outcome: Outcome | None, output_format: str, *, no_color: bool) -> NoReturn:
+def finish(outcome: Outcome | None, output_format: str, *, no_color: bool) -> NoReturn:
+    """Write the report of an apply to stdout, and exit."""
     if outcome is None:
         console.note("Not approved; nothing was changed.")
         raise click.exceptions.Exit(1)

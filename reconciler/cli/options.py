@@ -145,9 +145,7 @@ _allow_deletes = click.option(
     metavar="N",
     help="Allow N deletions in an environment, also where they are over 30 % of its 10 or more owned keys.",
 )
-_allow_in_use = click.option(
-    "--allow-in-use", is_flag=True, help="Allow ending keys that were used in the last 7 days."
-)
+allow_in_use = click.option("--allow-in-use", is_flag=True, help="Allow ending keys that were used in the last 7 days.")
 
 
 _targets = click.option(
@@ -157,19 +155,19 @@ _targets = click.option(
     metavar="GLOB",
     help="Only keys whose address matches, such as 'production/billing-*'; repeatable.",
 )
-_excludes = click.option(
+excludes = click.option(
     "--exclude", "excludes", multiple=True, metavar="GLOB", help="All but keys whose address matches; repeatable."
 )
 
 
 def selection(command: _F) -> _F:
     """The globs that choose keys by address."""
-    return _targets(_excludes(command))
+    return _targets(excludes(command))
 
 
 def allowances(command: _F) -> _F:
     """The flags that guards name."""
-    return _allow_deletes(_allow_in_use(command))
+    return _allow_deletes(allow_in_use(command))
 
 
 _FIXED_BY_PLAN = {

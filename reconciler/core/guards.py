@@ -182,7 +182,16 @@ def _ending(desired: Desired, plan: EnvironmentPlan) -> int:
     )
 
 
-_MAKES_ROOM = frozenset({Reason.SUPERSEDED, Reason.SECRET_LOST, Reason.LEFT_OVER, Reason.UNFINISHED})
+_MAKES_ROOM = frozenset(
+    {
+        Reason.SUPERSEDED,
+        Reason.OUTNUMBERED,
+        Reason.LEAKED,
+        Reason.SECRET_LOST,
+        Reason.LEFT_OVER,
+        Reason.UNFINISHED,
+    }
+)
 """Why a key goes whose name lives on in another one."""
 
 
@@ -229,10 +238,12 @@ def _foreign_values(plan: EnvironmentPlan) -> Iterator[Refusal]:
 
 
 def _ends(change: Change) -> bool:
-    """Whether a secret that works would stop working; an expired key stopped by itself."""
+    """Whether a secret that works would stop working, and that is not the aim: an expired key stopped by itself, and a
+    leaked one is to.
+    """
     match change:
-        case Delete(expired=expired):
-            return not expired
+        case Delete(expired=expired, leaked=leaked):
+            return not expired and not leaked
         case Create():
             return False
         case Update() | Deliver() | Retire():
