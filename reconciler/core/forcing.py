@@ -171,7 +171,7 @@ def _before(key: DesiredKey, before: Sequence[LiveKey], live: Live, by: str, sin
 
 def _last_working(key: DesiredKey, older: Iterable[LiveKey], live: Live) -> LiveKey | None:
     working = [each for each in older if _works(each, live) and not is_unfinished(key, each)]
-    return sorted(working, key=_created)[-1] if working else None  # of two of one moment the later generation
+    return max(reversed(working), key=_created, default=None)  # of two of one moment the later generation
 
 
 def _works(key: LiveKey, live: Live) -> bool:
