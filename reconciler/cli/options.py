@@ -145,7 +145,9 @@ _allow_deletes = click.option(
     metavar="N",
     help="Allow N deletions in an environment, also where they are over 30 % of its 10 or more owned keys.",
 )
-allow_in_use = click.option("--allow-in-use", is_flag=True, help="Allow ending keys that were used in the last 7 days.")
+_allow_in_use = click.option(
+    "--allow-in-use", is_flag=True, help="Allow ending keys that were used in the last 7 days."
+)
 
 
 _targets = click.option(
@@ -167,7 +169,7 @@ def selection(command: _F) -> _F:
 
 def allowances(command: _F) -> _F:
     """The flags that guards name."""
-    return _allow_deletes(allow_in_use(command))
+    return _allow_deletes(_allow_in_use(command))
 
 
 _FIXED_BY_PLAN = {

@@ -30,7 +30,7 @@ _ASKED_AT_ONCE = "Rotate these keys, and delete the old ones? Their secrets stop
 @options.environments
 @options.output_format
 @options.auto_approve
-@options.allow_in_use
+@click.option("--allow-in-use", is_flag=True, help="Rotate within an overlap: delete keys that still retire.")
 @options.no_exec
 @options.parallelism
 @options.login

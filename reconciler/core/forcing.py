@@ -5,7 +5,7 @@ The rules:
 - A rotation that a run began and did not finish is finished, and no further one begun, so that killed runs pile up no
   generations: where the newest key is on probation, and where the one before it works and was not retired.
 - Two keys of a name work at a time. The one before the newest retires, with the overlap of its rotation or, under none,
-  48 hours. An older one that still works is deleted, and a guard refuses that while somebody uses it.
+  48 hours. An older one that still works is deleted, and a guard refuses that: its overlap is not over.
 - A key that is compromised has no overlap, nor has any older one of its name: each is deleted once the next one is
   delivered. Only a key on probation counts as begun then, for it may be the newest one whose secret has leaked.
 - What cannot rotate is a problem, and never left out without a word: a key without a sink, or one that is adopted and

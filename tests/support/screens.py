@@ -241,7 +241,8 @@ def refusals() -> tuple[Refusal, ...]:
     made = [(wish, plan_environment(wish, world, {})) for wish, world in plans]
     found = [refusal for wish, plan in (*made, denied(), sinks()) for refusal in check(wish, plan, Allowances())]
     limits = [refusal for _, plan in made for refusal in check_limit([plan])]
-    return tuple({refusal.guard: refusal for refusal in (*found, *limits)}.values())
+    twice = check(desired(), asked_for(), Allowances())
+    return tuple({refusal.guard: refusal for refusal in (*twice, *found, *limits)}.values())
 
 
 def hostile() -> EnvironmentPlan:

@@ -177,12 +177,16 @@ def test_once_it_retires_another_one_is_made_and_the_oldest_makes_room() -> None
     ]
 
 
-def test_the_oldest_does_not_make_room_while_somebody_uses_it() -> None:
-    made = plan(retiring(1, accessed=NOW - DAY), generation(2))
+@pytest.mark.parametrize("accessed", [None, NOW - DAY], ids=["not used", "used"])
+def test_the_oldest_makes_no_room_before_its_overlap_is_over_unless_that_is_allowed(accessed: datetime | None) -> None:
+    made = plan(retiring(1, accessed=accessed), generation(2))
 
     (refusal,) = check(desired(rotating()), made, Allowances())
-    assert refusal.guard == "in-use"
+    assert refusal.guard == "overlap"
+    assert "works until 2026-11-24T12:00:00Z" in refusal.message
+    assert "--older-than" in refusal.hint
     assert check(desired(rotating()), made, Allowances(in_use=True)) == ()
+    assert told(plan(retiring(1), generation(2, age=DAY), forced=Forced(older_than=2 * DAY))) == []
 
 
 def test_expired_keys_and_what_runs_left_behind_are_deleted_beside_it() -> None:

@@ -51,6 +51,7 @@ def test_the_snapshots_show_every_action_reason_mark_guard_and_status() -> None:
         "limit",
         "may-not-create",
         "may-not-write",
+        "overlap",
         "own-credential",
         "protect",
         "sensitive",
