@@ -32,6 +32,7 @@ from reconciler.app.resuming import resume, with_done
 from reconciler.app.revealing import Revealed
 from reconciler.core.checkup import Checkup
 from reconciler.core.command_environment import command_environment, credential_variables, without_credentials
+from reconciler.core.desired import Forced
 from reconciler.core.ephemeral import Asked, EphemeralKey
 from reconciler.core.escrowed import escrowed_warnings
 from reconciler.core.first_key import FirstKey, Made
@@ -62,6 +63,7 @@ __all__ = [
     "EnvironmentStatus",
     "EphemeralKey",
     "FirstKey",
+    "Forced",
     "KeyFile",
     "Login",
     "Made",
@@ -117,6 +119,13 @@ class Reconciler:
     def _judged(self, planned: Planned) -> Planned:
         planned = replace(planned, environments=tuple(map(_with_escrowed, planned.environments)))
         return planning.without_exec(planned) if self.no_exec else planned
+
+    async def plan_to_rotate(
+        self, forced: Forced, allow: Allowances | None = None, selection: Selection = EVERYTHING
+    ) -> Planned:
+        """Plan the next generation now of what the selection admits, and nothing else; writes nothing."""
+        allow = allow or Allowances()
+        return self._judged(await planning.plan_to_rotate(self.sites, self.sinks, allow, selection, forced))
 
     async def plan_to_destroy(self) -> Planned:
         """Plan the deletion of every owned key."""
@@ -175,6 +184,7 @@ class Reconciler:
                     stop=self.stop,
                     progress=progress,
                     escrow=escrow,
+                    leaked=each.leaked,
                 ).run()
                 for each, escrow in zip(planned.environments, escrows, strict=True)
             ]

@@ -9,12 +9,13 @@ finished.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
 
 from reconciler.app.delivery import Delivery
+from reconciler.app.proving import proven
 from reconciler.app.stopped import AGAIN, Stopped
 from reconciler.core.delivery import at
 from reconciler.core.desired import SinkSpec
@@ -22,6 +23,7 @@ from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.outcome import EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Retire, Update
 from reconciler.core.risks import show_sink
+from reconciler.core.secret import Secret
 from reconciler.core.stages import Stage, stages
 from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, Rejected, ServerError, SinkError
 from reconciler.ports import Escrow, Sinks
@@ -38,7 +40,9 @@ Progress = Callable[[Result], None]
 
 @dataclass(slots=True, kw_only=True)
 class EnvironmentApply:
-    """The apply of one environment's plan: run it once, by `run()`."""
+    """The apply of one environment's plan: run it once, by `run()`. `leaked` are secrets of keys that have leaked,
+    by id, as far as anybody shows them.
+    """
 
     plan: EnvironmentPlan
     live: Live
@@ -47,6 +51,7 @@ class EnvironmentApply:
     stop: asyncio.Event
     progress: Progress
     escrow: Escrow | None = None
+    leaked: Mapping[str, Secret] = field(default_factory=dict, repr=False)
     _live: dict[str, LiveKey] = field(init=False)
     _results: dict[str, Result] = field(init=False, default_factory=dict)
     _warnings: list[str] = field(init=False, default_factory=list)
@@ -68,6 +73,7 @@ class EnvironmentApply:
                 await self._look_at_the_clock()
             await self._run_stage(self._ready(stage))
         await self._refresh_stale_cache()
+        await self._prove()
         return EnvironmentOutcome(
             environment=self.plan.environment,
             owner=self.plan.owner,
@@ -240,6 +246,17 @@ class EnvironmentApply:
                 )
         except ReconcilerError as error:
             self._warnings.append(f"the server's cache could not be refreshed: {error.message}")
+
+    async def _prove(self) -> None:
+        """Try the secrets of leaked keys that were deleted, after the last write to the project."""
+        deleted = [
+            result
+            for result in self._results.values()
+            if isinstance(result.change, Delete) and result.change.leaked and result.status is Status.APPLIED
+        ]
+        store, clock = self.delivery.store, self.delivery.clock
+        proofs = (proven(each, self.leaked.get(each.change.key_id), store, clock) for each in deleted)
+        self._results |= {each.change.key_id: each for each in await asyncio.gather(*proofs)}
 
 
 async def preflight_escrows(environments: Iterable[tuple[EnvironmentPlan, Escrow | None]]) -> tuple[SinkError, ...]:

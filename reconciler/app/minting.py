@@ -91,7 +91,7 @@ class Mint:
             raise Stopped(
                 Status.FAILED,
                 f"in progress elsewhere: another run created this key at {show_instant(key.created)}",
-                f"let it finish, or run apply again after {until}",
+                f"let it finish, or run it again after {until}",
             )
 
 

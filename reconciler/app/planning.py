@@ -5,18 +5,19 @@ anywhere.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import TypeVar
 
+from reconciler.app.proving import secrets_of_leaked
 from reconciler.core.credential import CredentialInUse
-from reconciler.core.desired import Desired
+from reconciler.core.desired import Desired, Forced
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_exec, check_limit
 from reconciler.core.keys import Listing, Live, ServerFacts, own_ids
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
-from reconciler.core.planner import addresses, plan_destroy, plan_environment, sinks_to_look_at
+from reconciler.core.planner import addresses, plan_destroy, plan_environment, rotatable, sinks_to_look_at
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.core.sharing import shared
@@ -50,7 +51,8 @@ class Site:
 class PlannedEnvironment:
     """An environment's plan and what it was made from, which holds secrets and stays in memory.
 
-    `done` are changes of a saved plan that need no doing any more.
+    `done` are changes of a saved plan that need no doing any more, `leaked` the secrets of keys that have leaked, by
+    id.
     Its repr is short: on Python 3.11 `asyncio.run` makes one of whatever it is about to return.
     """
 
@@ -60,6 +62,7 @@ class PlannedEnvironment:
     plan: EnvironmentPlan = field(repr=False)
     refusals: tuple[Refusal, ...]
     done: tuple[Change, ...] = field(default=(), repr=False)
+    leaked: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
     @property
     def is_selected(self) -> bool:
@@ -106,20 +109,39 @@ async def plan(sites: Sequence[Site], sinks: Sinks, allow: Allowances, selection
     return planned
 
 
-async def plan_anew(sites: Sequence[Site], sinks: Sinks, allow: Allowances, selection: Selection) -> Planned:
+async def plan_to_rotate(
+    sites: Sequence[Site], sinks: Sinks, allow: Allowances, selection: Selection, forced: Forced
+) -> Planned:
+    """Plan the next generations that are asked for, at every site, and nothing else.
+
+    Raises UsageError for a target that matches no key that could rotate, ManifestError where one that is asked for
+    cannot.
+    """
+    planned = await plan_anew(sites, sinks, allow, selection, forced)
+    _check_selection(planned.environments, selection)
+    _check_rotatable(planned.environments, selection)
+    return planned
+
+
+async def plan_anew(
+    sites: Sequence[Site], sinks: Sinks, allow: Allowances, selection: Selection, forced: Forced | None = None
+) -> Planned:
     """Plan every site; what a glob of the selection was about may be gone since it was chosen."""
     look = _Looks()
 
     async def see(site: Site) -> tuple[Site, Live, Desired]:
         live = await look.at(site)
         desired = site.resolve(live.facts)
-        return site, live, desired if selection == EVERYTHING else replace(desired, selection=selection)
+        if selection == EVERYTHING and forced is None:
+            return site, live, desired
+        return site, live, replace(desired, selection=selection, forced=forced)
 
     async def one(site: Site, live: Live, desired: Desired) -> PlannedEnvironment:
         held = await asyncio.to_thread(sinks.observe, tuple(sinks_to_look_at(desired, live)))
         made = plan_environment(desired, live, held)
         refusals = check(desired, made, allow)
-        return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals)
+        leaked = secrets_of_leaked(made, live, desired, held)
+        return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals, leaked=leaked)
 
     seen = await _all(see(site) for site in sites)
     await asyncio.to_thread(check_places, [desired for _, _, desired in seen], sinks)
@@ -140,6 +162,18 @@ def _check_selection(environments: Sequence[PlannedEnvironment], selection: Sele
     for glob in selection.without_effect(known):
         hint = did_you_mean(glob, known) or "an address is ENVIRONMENT/NAME, as in `environments` and `keys`"
         raise UsageError(f"no key has an address that {quoted(glob)} matches", hint=hint)
+
+
+def _check_rotatable(environments: Sequence[PlannedEnvironment], selection: Selection) -> None:
+    """Raise UsageError for a target that matches only what cannot have a next generation."""
+    ready = {address for each in environments for address in rotatable(each.desired, each.live)}
+    declared = {key.address for each in environments for key in each.desired.keys}
+    for glob in Selection(targets=selection.targets).without_effect(ready):
+        if glob in Selection(targets=selection.targets).without_effect(declared):
+            raise UsageError(
+                f"{quoted(glob)} is not declared, and cannot rotate", hint="declare it, or let apply end it"
+            )
+        raise UsageError(f"{quoted(glob)} is not live, and cannot rotate", hint="reconciler apply makes it")
 
 
 async def plan_to_destroy(sites: Sequence[Site]) -> Planned:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reconciler.core.keys import LiveKey
 from reconciler.core.outcome import Status
 
-AGAIN = "run apply again"
+AGAIN = "run it again"
 
 
 class Stopped(Exception):

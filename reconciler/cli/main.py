@@ -23,6 +23,7 @@ from reconciler.cli.exec import exec_
 from reconciler.cli.init import init
 from reconciler.cli.plan import plan
 from reconciler.cli.reveal import reveal
+from reconciler.cli.rotate import rotate
 from reconciler.cli.schema import schema
 from reconciler.cli.scopes import scopes
 from reconciler.cli.status import status
@@ -67,6 +68,7 @@ for command in (
     validate,
     plan,
     apply,
+    rotate,
     status,
     destroy,
     reveal,

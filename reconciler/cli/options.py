@@ -157,14 +157,14 @@ _targets = click.option(
     metavar="GLOB",
     help="Only keys whose address matches, such as 'production/billing-*'; repeatable.",
 )
-_excludes = click.option(
+excludes = click.option(
     "--exclude", "excludes", multiple=True, metavar="GLOB", help="All but keys whose address matches; repeatable."
 )
 
 
 def selection(command: _F) -> _F:
     """The globs that choose keys by address."""
-    return _targets(_excludes(command))
+    return _targets(excludes(command))
 
 
 def allowances(command: _F) -> _F:

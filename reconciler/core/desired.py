@@ -48,6 +48,16 @@ class Rotation:
         return self.every + self.overlap
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forced:
+    """That somebody asks for the next generation now, whatever its date: of every key that the selection admits, or of
+    those whose newest generation is as old as `older_than`. One that is `compromised` ends at once.
+    """
+
+    older_than: timedelta | None = None
+    compromised: bool = False
+
+
 Prune = Literal["delete", "expire", "report"]
 """What becomes of keys that are owned and no longer declared."""
 
@@ -198,8 +208,8 @@ class Desired:
     `names` gives the name in the manifest for each slug, present or former, that is declared here. `former` is the
     realm under the name that the environment had before a rename. `absent` are ids of keys to delete,
     each written `absent_at` its place, `ignore` globs over ids of keys that are hidden, `protect` globs over names of
-    keys. The plan is only about what the `selection` admits. `escrow` is the recipient for whom secrets are kept that
-    do not arrive, empty for none.
+    keys. The plan is only about what the `selection` admits, and where it is `forced` about nothing but rotation.
+    `escrow` is the recipient for whom secrets are kept that do not arrive, empty for none.
     """
 
     realm: Realm
@@ -215,6 +225,7 @@ class Desired:
     ignore: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
     selection: Selection = EVERYTHING
+    forced: Forced | None = None
     escrow: str = ""
     warnings: tuple[str, ...] = ()
 

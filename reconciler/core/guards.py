@@ -30,6 +30,7 @@ from reconciler.core.probation import is_on_probation
 from reconciler.core.refusal import Refusal
 from reconciler.core.risks import is_shortened, show_sink
 from reconciler.core.scopes import SENSITIVE
+from reconciler.core.times import show_instant
 
 __all__ = ["Allowances", "Refusal", "check", "check_destroy", "check_exec", "check_limit"]
 
@@ -52,6 +53,7 @@ def check(desired: Desired, plan: EnvironmentPlan, allow: Allowances) -> tuple[R
         *_deletes(desired, plan, allow),
         *_sensitive(desired),
         *_in_use(plan, allow),
+        *_overlap(plan, allow),
         *_foreign_values(plan),
         *check_destroy(plan),
     )
@@ -182,7 +184,16 @@ def _ending(desired: Desired, plan: EnvironmentPlan) -> int:
     )
 
 
-_MAKES_ROOM = frozenset({Reason.SUPERSEDED, Reason.SECRET_LOST, Reason.LEFT_OVER, Reason.UNFINISHED})
+_MAKES_ROOM = frozenset(
+    {
+        Reason.SUPERSEDED,
+        Reason.OUTNUMBERED,
+        Reason.LEAKED,
+        Reason.SECRET_LOST,
+        Reason.LEFT_OVER,
+        Reason.UNFINISHED,
+    }
+)
 """Why a key goes whose name lives on in another one."""
 
 
@@ -207,13 +218,31 @@ def _sensitive(desired: Desired) -> Iterator[Refusal]:
 def _in_use(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
     for change in plan.changes:
         for mark in change.marks:
-            if mark.risk is Risk.IN_USE and _ends(change) and not allow.in_use:
+            if mark.risk is Risk.IN_USE and _ends(change) and not _is_outnumbered(change) and not allow.in_use:
                 yield Refusal(
                     guard="in-use",
                     where=change.address,
                     message=f"this key was used in the last 7 days ({mark.detail}), and would stop working",
                     hint="move its users to another key first, or pass --allow-in-use",
                 )
+
+
+def _overlap(plan: EnvironmentPlan, allow: Allowances) -> Iterator[Refusal]:
+    """Whoever has not read the newer secret has the whole overlap for it, whether the key was used lately or not."""
+    for change in plan.changes:
+        if _is_outnumbered(change) and not allow.in_use:
+            end = change.before.expire if isinstance(change, Delete) else None
+            until = f"until {show_instant(end.replace(microsecond=0))}" if end else "still"
+            yield Refusal(
+                guard="overlap",
+                where=change.address,
+                message=f"{change.key_id} works {until} for whoever has not read the newer secret, and would go",
+                hint="wait until then, leave out what rotated lately (--older-than), or pass --allow-in-use",
+            )
+
+
+def _is_outnumbered(change: Change) -> bool:
+    return change.reason is Reason.OUTNUMBERED
 
 
 def _foreign_values(plan: EnvironmentPlan) -> Iterator[Refusal]:
@@ -229,10 +258,12 @@ def _foreign_values(plan: EnvironmentPlan) -> Iterator[Refusal]:
 
 
 def _ends(change: Change) -> bool:
-    """Whether a secret that works would stop working; an expired key stopped by itself."""
+    """Whether a secret that works would stop working, and that is not the aim: an expired key stopped by itself, and a
+    leaked one is to.
+    """
     match change:
-        case Delete(expired=expired):
-            return not expired
+        case Delete(expired=expired, leaked=leaked):
+            return not expired and not leaked
         case Create():
             return False
         case Update() | Deliver() | Retire():

@@ -17,6 +17,7 @@ from reconciler.core.ids import OwnedId, owned
 from reconciler.core.keys import LiveKey
 from reconciler.core.probation import is_on_probation
 from reconciler.core.quoting import quoted
+from reconciler.core.retiring import is_marked
 from reconciler.errors import Problem
 
 
@@ -143,7 +144,8 @@ def _two_keys(desired: Desired, key: DesiredKey, pairing: Pairing) -> Iterator[P
     former = pairing.newest.get(key.former_slug or "") or _of_former_realm(desired, key, pairing)
     if own is None or former is None or is_on_probation(own) or is_on_probation(former):
         return
-    if key.rotation and own.created >= former.created:  # the next generation has taken the new name
+    rotated = key.rotation is not None or desired.forced is not None or is_marked(former)
+    if rotated and own.created >= former.created:  # the next generation has taken the new name
         return
     yield Problem(
         position=key.position,

@@ -30,6 +30,8 @@ class Reason(StrEnum):
     DUE_ADOPTED = "adopted, and due for its first rotation"
     ENDS_SOON = "under rotation, and it ends before an overlap from now"
     WAS_RETIRED = "under rotation, and retiring, with no newer key in its place"
+    ASKED = "rotate asks for it"
+    COMPROMISED = "the secret of the one before has leaked, as rotate --compromised says"
     SECRET_LOST = "a sink lacks the secret, which this server never shows again: a new key takes its place"
     SCHEDULED = "adopted under rotation: it is rotated for the first time an overlap before it ends"
     FIELDS_DIFFER = "live differs from the manifest"
@@ -37,12 +39,15 @@ class Reason(StrEnum):
     SUPERSEDED = "superseded by a newer key"
     RETIRING = "superseded; it ends by itself, and is deleted then"
     OWN_SUPERSEDED = "superseded, and it may be the credential of this very run: a run with another one retires it"
+    OUTNUMBERED = "superseded twice over: two keys of a name work at a time, and no more"
+    LEAKED = "its secret has leaked: it is deleted without an overlap, once the key in its place is delivered"
     LEFT_OVER = "left by a run that did not finish, and another key is there in its place"
     ABSENT = "named under absent"
     PRUNED = "owned by this manifest, and no longer declared: it ends after the time that prune_grace gives"
     DESTROY = "destroy deletes every owned key"
     ENDING = "no longer declared; it ends by itself, and is deleted then"
     REPORTED = "no longer declared; prune: report leaves it"
+    NOT_ASKED = "not to be rotated now, whatever else differs"
     EQUAL = "live equals the manifest"
 
 
@@ -145,6 +150,9 @@ class Retire:
 class Delete:
     """Delete a key that is owned, or that the manifest names under `absent`; `expired` when it no longer authenticates
     anyway.
+
+    One that is `leaked` goes as soon as the key in its place is delivered, and its secret is tried until the server
+    refuses it.
     """
 
     address: str
@@ -153,6 +161,7 @@ class Delete:
     reason: Reason
     marks: tuple[Mark, ...] = ()
     expired: bool = False
+    leaked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +177,7 @@ class Unchanged:
     @property
     def is_declared(self) -> bool:
         """Whether this is the key that the manifest declares, and not one that only ends by itself."""
-        return self.reason is Reason.EQUAL
+        return self.reason in {Reason.EQUAL, Reason.NOT_ASKED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,72 +7,46 @@ never taken for one that is no longer declared.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from reconciler.core import denials
 from reconciler.core.changes import (
     create,
-    follow,
-    free_id,
     is_lost,
     is_past,
     is_secret_lost,
     is_unfinished,
-    may_be_held,
     reconcile,
     unseen,
     unseen_of_new,
 )
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey, SinkSpec
+from reconciler.core.drafting import Draft, end_of_unfinished, next_generation
 from reconciler.core.fingerprint import fingerprint
+from reconciler.core.forcing import force
 from reconciler.core.holding import Held
 from reconciler.core.ids import MAX_GENERATION, key_id, next_id, owned
 from reconciler.core.keys import MAX_KEYS, Live, LiveKey
 from reconciler.core.pairing import Pairing, has_taken_over, pair, pairing_problems
 from reconciler.core.plan import (
-    Change,
     Create,
     Entry,
     EnvironmentPlan,
     Reason,
     Unchanged,
     Unmanaged,
-    Unseen,
 )
 from reconciler.core.probation import is_on_probation
 from reconciler.core.protecting import protected, unused_protection
 from reconciler.core.pruning import delete, pruned
 from reconciler.core.rotation import Due, due
-from reconciler.core.superseding import DEFAULT_OVERLAP, retire_unfinished, still_used, superseded
+from reconciler.core.superseding import DEFAULT_OVERLAP, still_used, superseded
 from reconciler.core.times import show_instant
 from reconciler.errors import ManifestError
 
 _NEAR_LIMIT = MAX_KEYS * 9 // 10
-
-
-@dataclass(slots=True, kw_only=True)
-class _Draft:
-    """A plan in the making; takes in what the selection admits."""
-
-    desired: Desired
-    live: Live
-    ids: Collection[str] = frozenset()
-    changes: list[Change] = field(default_factory=list)
-    unchanged: list[Unchanged] = field(default_factory=list)
-    unseen: list[Unseen] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    def add(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            if not self.desired.selection.admits(entry.address):
-                continue
-            if isinstance(entry, Unchanged):
-                self.unchanged.append(entry)
-            else:
-                marks = (*entry.marks, *denials.denied(entry, self.live))
-                self.changes.append(replace(entry, marks=marks))
 
 
 def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPlan:
@@ -83,7 +57,7 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
     pairing = pair(desired, live.keys)
     if problems := tuple(pairing_problems(desired, pairing)):
         raise ManifestError(problems)
-    draft = _Draft(
+    draft = Draft(
         desired=desired,
         live=live,
         ids=frozenset(key.id for key in live.keys),
@@ -92,18 +66,32 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
     undeclared = dict(pairing.newest)
     for key in _kept_by_server(draft):
         match, other = _match(key, pairing, undeclared)
-        if desired.selection.admits(key.address):
+        if not desired.selection.admits(key.address):
+            continue
+        slugs = {key.slug, key.former_slug or key.slug}
+        older = [each for slug in sorted(slugs) for each in pairing.superseded.get(slug, ())]
+        older = [other, *older] if other else older
+        if desired.forced is None:
             draft.warnings += _other_key(key, match, pairing)
             _plan_key(key, match, draft, held)
-            slugs = {key.slug, key.former_slug or key.slug}
-            older = [each for slug in sorted(slugs) for each in pairing.superseded.get(slug, ())]
-            _plan_older(key, match, [other, *older] if other else older, draft)
+            _plan_older(key, match, older, draft)
+        elif match is not None:
+            force(draft, desired.forced, key, match, older, held)
+    if draft.problems:
+        raise ManifestError(tuple(draft.problems))
+    if desired.forced is None:
+        _plan_undeclared(undeclared, pairing, draft)
+    return _finished(draft, pairing)
+
+
+def _plan_undeclared(undeclared: Mapping[str, LiveKey], pairing: Pairing, draft: Draft) -> None:
+    """What becomes of keys that are owned and not declared, and of those that `absent` names."""
+    desired, live = draft.desired, draft.live
     draft.add(pruned(desired, desired.address(slug), key, live) for slug, key in undeclared.items())
     for slug in undeclared:
         before = pairing.superseded.get(slug, ())
         draft.add(pruned(desired, desired.address(slug), key, live) for key in before)
     draft.add(delete(_address_of_absent(desired, key), key, live, Reason.ABSENT) for key in pairing.absent)
-    return _finished(draft, pairing)
 
 
 def sinks_to_look_at(desired: Desired, live: Live) -> Iterator[SinkSpec]:
@@ -135,11 +123,18 @@ def _ids_by_slug(desired: Desired, live: Live) -> dict[str, list[str]]:
 def plan_destroy(desired: Desired, live: Live) -> EnvironmentPlan:
     """What deletes every owned key of one environment, declared or not."""
     pairing = pair(desired, live.keys)
-    draft = _Draft(desired=desired, live=live)
+    draft = Draft(desired=desired, live=live)
     for slug, newest in pairing.newest.items():
         keys = (newest, *pairing.superseded.get(slug, ()))
         draft.add(delete(desired.address(slug), key, live, Reason.DESTROY) for key in keys)
     return _finished(draft, pairing)
+
+
+def rotatable(desired: Desired, live: Live) -> frozenset[str]:
+    """The addresses of declared keys that are live, so that a next generation can be asked for."""
+    pairing = pair(desired, live.keys)
+    undeclared = dict(pairing.newest)
+    return frozenset(key.address for key in desired.keys if _match(key, pairing, undeclared)[0] is not None)
 
 
 def addresses(desired: Desired, live: Live) -> frozenset[str]:
@@ -187,7 +182,7 @@ def _other_key(key: DesiredKey, match: LiveKey | None, pairing: Pairing) -> list
     return [f"{other}: leave `id` out, or name the one that is to go under `absent`"]
 
 
-def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held) -> None:
+def _plan_key(key: DesiredKey, match: LiveKey | None, draft: Draft, held: Held) -> None:
     desired, live = draft.desired, draft.live
     if is_past(key, live.now) and (match is None or is_unfinished(key, match)):
         draft.warnings.append(f"{key.address} is not created: its expire is in the past")
@@ -195,7 +190,7 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
         return
     entry: Entry
     if match is not None and is_lost(key, match, live.now):
-        draft.add([_unfinished(key, match, draft, held)])
+        draft.add([end_of_unfinished(draft, key, match, held)])
         entry = create(desired, key, live, held, leftover=match.id)
     elif match is not None and (why := _why_follow(key, match, live, held)):
         entry = _follow(key, match, draft, held, why)
@@ -210,13 +205,6 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: _Draft, held: Held)
     draft.warnings += _warnings(key, match, entry, draft)
 
 
-def _unfinished(key: DesiredKey, match: LiveKey, draft: _Draft, held: Held) -> Entry:
-    """The end of a key that is made again: under rotation it has its overlap where somebody may have read it."""
-    if key.rotation is not None and may_be_held(key, match, draft.live.now, held):
-        return retire_unfinished(key, match, draft.live, key.rotation, next_id(match.id))
-    return delete(key.address, match, draft.live, Reason.UNFINISHED)
-
-
 def _why_follow(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Due | None:
     """Why another generation is to take the place of a key that was committed."""
     if is_unfinished(key, match):
@@ -225,23 +213,21 @@ def _why_follow(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Due 
     return due(key, match, live.now) or lost
 
 
-def _follow(key: DesiredKey, match: LiveKey, draft: _Draft, held: Held, why: Due) -> Entry:
+def _follow(key: DesiredKey, match: LiveKey, draft: Draft, held: Held, why: Due) -> Entry:
     """The next generation, and an end for this one once that is committed."""
-    new_id = free_id(draft.desired, key, match, draft.ids)
-    if new_id is None:
+    made = next_generation(draft, key, match, held, why)
+    if made is None:
         draft.warnings.append(
             f"{key.address} needs a new key, and {match.id} is the last generation that its id has room for: rename "
             "the key, with `renamed_from`"
         )
         return Unchanged(address=key.address, key_id=match.id, state=match.state)
-    made = create(draft.desired, key, draft.live, held, at_id=new_id)
-    made = follow(draft.desired, made, key, match, held, why)
     overlap = key.rotation.overlap if key.rotation else DEFAULT_OVERLAP
     draft.add([superseded(key, match, draft.live, overlap, made.key_id, draft.live.now)])
     return made
 
 
-def _plan_older(key: DesiredKey, match: LiveKey | None, older: Iterable[LiveKey], draft: _Draft) -> None:
+def _plan_older(key: DesiredKey, match: LiveKey | None, older: Iterable[LiveKey], draft: Draft) -> None:
     """What becomes of the keys that the one of this name has superseded."""
     overlap = key.rotation.overlap if key.rotation else None
     for each in older:
@@ -250,7 +236,7 @@ def _plan_older(key: DesiredKey, match: LiveKey | None, older: Iterable[LiveKey]
             draft.warnings += still_used(key.address, each, match)
 
 
-def _warnings(key: DesiredKey, match: LiveKey | None, entry: Entry, draft: _Draft) -> list[str]:
+def _warnings(key: DesiredKey, match: LiveKey | None, entry: Entry, draft: Draft) -> list[str]:
     expire = match.expire if match and isinstance(entry, Unchanged) else None
     if expire is not None and expire <= draft.live.now:
         return [f"{key.address} expired at {show_instant(expire)} and is left so"]
@@ -259,7 +245,7 @@ def _warnings(key: DesiredKey, match: LiveKey | None, entry: Entry, draft: _Draf
     return []
 
 
-def _kept_by_server(draft: _Draft) -> list[DesiredKey]:
+def _kept_by_server(draft: Draft) -> list[DesiredKey]:
     """The declared keys by address; without their descriptions, and with a warning, where the server keeps none."""
     keys = sorted(draft.desired.keys, key=lambda key: key.address)
     live = draft.live
@@ -275,7 +261,7 @@ def _kept_by_server(draft: _Draft) -> list[DesiredKey]:
     return [replace(key, description="") for key in keys]
 
 
-def _finished(draft: _Draft, pairing: Pairing) -> EnvironmentPlan:
+def _finished(draft: Draft, pairing: Pairing) -> EnvironmentPlan:
     desired, live = draft.desired, draft.live
     if len(live.keys) >= _NEAR_LIMIT:
         draft.warnings.append(f"the project has {len(live.keys)} keys; only its first {MAX_KEYS} can be used")

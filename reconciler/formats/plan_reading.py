@@ -130,7 +130,8 @@ def _change(fields: Fields) -> Change:
         case "retire":
             return Retire(**_states(fields), detail=fields.text("detail"), **common)
         case "delete":
-            return Delete(before=fields.one("before", _state), expired=fields.flag("expired"), **common)
+            expired, leaked = fields.flag("expired"), fields.flag("leaked")
+            return Delete(before=fields.one("before", _state), expired=expired, leaked=leaked, **common)
         case _:
             raise Malformed("a change has an action that this version does not know")
 

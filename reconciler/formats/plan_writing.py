@@ -93,8 +93,8 @@ def _deed(change: Change) -> dict[str, Any]:
             return {"before": _state(before), "after": _state(after), **_origin(change)}
         case Retire(before=before, after=after, detail=detail):
             return {"before": _state(before), "after": _state(after), "detail": detail}
-        case Delete(before=before, expired=expired):
-            return {"before": _state(before), "expired": expired}
+        case Delete(before=before, expired=expired, leaked=leaked):
+            return {"before": _state(before), "expired": expired, "leaked": leaked}
         case _:
             assert_never(change)
 

@@ -19,7 +19,6 @@ from reconciler.core.plan import (
     Entry,
     EnvironmentPlan,
     Plan,
-    Reason,
     Retire,
     Unchanged,
     Update,
@@ -147,7 +146,7 @@ def lost(entry: Entry) -> tuple[str, ...]:
 
 def is_left(entry: Entry) -> bool:
     """Whether a key is left as it is although nothing declares it: worth a line even where nothing else is told."""
-    return isinstance(entry, Unchanged) and entry.reason is not Reason.EQUAL
+    return isinstance(entry, Unchanged) and not entry.is_declared
 
 
 def counts(plan: Plan) -> dict[str, int]:

@@ -67,6 +67,9 @@ COMMANDS = [
     *(["scopes", "-e", "local", "--format", name] for name in FORMATS),
     *(["apply", "--auto-approve", "--format", name] for name in FORMATS),
     ["apply", "-v", "--auto-approve"],
+    ["rotate", "local/kept", "--auto-approve", "-v"],
+    *(["rotate", "--all", "--auto-approve", "--allow-in-use", "--format", name] for name in FORMATS),
+    *(["rotate", "--all", "--compromised", "--auto-approve", "--format", name] for name in FORMATS),
     *(["destroy", "-e", "local", "--auto-approve", "--format", name] for name in FORMATS),
 ]
 
@@ -390,6 +393,31 @@ async def test_a_traceback_of_who_makes_the_first_key_holds_no_secret(
     shown = own_frames(raised.value)
     assert "self = " in shown
     assert WORD not in shown
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("place", ["secrets_of_leaked", "is_refused", "proven"])
+async def test_a_traceback_of_who_proves_that_a_leaked_secret_is_refused_holds_none(
+    command: Command, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    where = {"secrets_of_leaked": "planning", "is_refused": "proving", "proven": "apply"}[place]
+    monkeypatch.setattr(f"reconciler.app.{where}.{place}", boom if place == "secrets_of_leaked" else aboom)
+
+    with pytest.raises((Forced, BaseExceptionGroup)) as raised:
+        await leaked_run(command.folder)
+
+    shown = own_frames(raised.value)
+    assert "Forced" in shown
+    assert WORD not in shown
+
+
+async def leaked_run(folder: Path) -> None:
+    manifest = api.read_manifest(folder / "keys.yaml")
+    async with api.connect(manifest, variables={"CREDENTIAL": SESSION}) as reconciler:
+        chosen = api.Selection(targets=("local/kept",))
+        planned = await reconciler.plan_to_rotate(api.Forced(compromised=True), selection=chosen)
+        assert planned.environments[0].leaked
+        await reconciler.apply(planned)
 
 
 @pytest.mark.anyio

@@ -36,6 +36,8 @@ COMMANDS = (
     ["plan", "-v", "--out", "plan.json"],
     *(["apply", "--auto-approve", "--format", name] for name in FORMATS),
     ["apply", "--auto-approve", "-v"],
+    ["rotate", "--all", "--auto-approve", "-v"],
+    ["rotate", "--all", "--compromised", "--auto-approve", "--format", "json"],
     ["plan", "-v"],
 )
 TWICE = (["apply", "--auto-approve", "-v"], ["apply", "--auto-approve", "--format", "json"])

@@ -175,6 +175,18 @@ def test_a_run_that_changes_nothing_masks_what_it_sees(runner: Runner) -> None:
     assert_shown_nowhere(timeline, {runner.server.session, *TOKENS, *runner.keys})
 
 
+@pytest.mark.parametrize("flags", [(), ("--compromised", "--format", "json")], ids=["asked", "compromised"])
+def test_who_rotates_masks_the_old_secrets_and_the_new_ones(runner: Runner, flags: tuple[str, ...]) -> None:
+    runner("apply", "--auto-approve")
+    before = runner.keys
+
+    timeline = runner("rotate", "live/storefront", "--auto-approve", *flags)
+
+    assert len(runner.keys - before) == 1
+    assert_masked(timeline, {runner.server.session, *TOKENS, *before, *runner.keys})
+    assert_shown_nowhere(timeline, {runner.server.session, *TOKENS, *before, *runner.keys})
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -7,6 +7,7 @@ changes a key, so that what is live after a run is live until then.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.api import Outcome
-from reconciler.core.desired import After, Desired, DesiredKey, Rotation, SinkSpec
+from reconciler.core.desired import After, Desired, DesiredKey, Forced, Rotation, SinkSpec
+from reconciler.core.globs import Selection
 from reconciler.core.outcome import Status
 from reconciler.core.plan import Create
 from reconciler.emulator.faults import DropAfter, DropBefore
@@ -64,11 +66,12 @@ class Year:
 
 
 FAILS = ["killed", "loses its call", "loses its answer", "has no sink"]
+ASKS = ["asks for a rotation", "asks for a rotation, and is killed"]
 HANDS = ["deletes the newest", "deletes an older one", "puts an end off", "takes an end away", "shortens", "renames"]
 
 
 def years(longest: int) -> st.SearchStrategy[Year]:
-    whats = st.sampled_from(["a run"] * 8 + FAILS * 2 + HANDS)
+    whats = st.sampled_from(["a run"] * 8 + FAILS * 2 + ASKS + HANDS)
     step = st.builds(Step, after=st.sampled_from(PACES), what=whats, nth=st.integers(1, 14), which=st.integers(0, 2))
     return st.builds(
         Year,
@@ -118,6 +121,8 @@ class Simulation:
         self.world.time.now += step.after
         if step.what in HANDS:
             await self.hand(step)
+        if step.what in ASKS:
+            await self.ask(step)
         outcome = await self.run(step)
         complete = outcome is not None and outcome.complete
         if not complete:
@@ -144,6 +149,20 @@ class Simulation:
             return None
         finally:
             _give_back(path)
+
+    async def ask(self, step: Step) -> None:
+        """A person asks for the next generation of one key, and is refused while two are needed."""
+        address = self.wanted.keys[step.which % len(self.wanted.keys)].address
+        self.world.line.expect({step.nth: Meanwhile(happens=_kill)} if step.what == ASKS[1] else {})
+        outcome = None
+        with suppress(ReconcilerError, Killed, BaseExceptionGroup):
+            async with self.machine.reconciler(self.wanted) as reconciler:
+                selection = Selection(targets=(address,))
+                outcome = await reconciler.apply(await reconciler.plan_to_rotate(Forced(), selection=selection))
+        if step.what == ASKS[1]:
+            self.failed.append(self.now)
+        self.note(outcome)
+        await self.remember()
 
     async def hand(self, step: Step) -> None:
         """What a person does; what was touched is nobody's promise any more."""
@@ -173,7 +192,8 @@ class Simulation:
         """What the run has changed for whoever reads the sinks, and what it has rotated."""
         for slug, sink in self.sinks.items():
             value, before = held(sink), self.read.get(slug)
-            if before is not None and value != before:
+            died = before is not None and self.ends.get(before, NEVER) <= self.now  # on probation, and nobody came
+            if before is not None and value != before and not died:
                 until = self.now + self.rotation(slug).overlap
                 self.replaced.append(Replaced(secret=before, slug=slug, until=until))
             if value is not None:

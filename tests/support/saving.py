@@ -102,6 +102,8 @@ def every_kind() -> SavedPlan:
         screens.denied()[1],
         screens.sinks()[1],
         screens.rotating(),
+        screens.asked_for(),
+        screens.compromised(),
         screens.destroyed(),
     )
     named = (replace(plan, environment=f"{plan.environment}-{number}") for number, plan in enumerate(environments))

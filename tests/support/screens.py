@@ -8,7 +8,7 @@ from functools import cache
 
 from reconciler.core.credential import CredentialInUse
 from reconciler.core.delivery import at
-from reconciler.core.desired import After, At, Desired, DesiredKey, Rotation, SinkSpec
+from reconciler.core.desired import After, At, Desired, DesiredKey, Forced, Rotation, SinkSpec
 from reconciler.core.globs import Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_limit
 from reconciler.core.holding import EMPTY, UNSEEN, Holding, Note, holding
@@ -201,6 +201,36 @@ def rotated(name: str, **fields: object) -> DesiredKey:
     return replace(wish, rotation=rotation)
 
 
+def asked_for() -> EnvironmentPlan:
+    """Keys whose rotation somebody asks for: under rotation or not, twice in one overlap, and not old enough."""
+    wish = desired(rotated("rotating"), wanted("plain", sinks=(SINK,)), rotated("twice"), rotated("young"))
+    world = live(
+        live_key("rotating", expire=NOW + 67 * DAY),
+        live_key("plain"),
+        live_key("twice", title="CI (retiring)", age=90 * DAY, accessed=NOW - DAY, expire=NOW + DAY),
+        live_key("twice", generation=2, age=20 * DAY, expire=NOW + 77 * DAY),
+        live_key("young", title="Renamed by hand", age=DAY, expire=NOW + 96 * DAY),
+    )
+    return _forced(wish, world, Forced(older_than=7 * DAY))
+
+
+def compromised() -> EnvironmentPlan:
+    """Keys whose secrets have leaked: used, with a retiring one beside it, and one that a run did not finish."""
+    wish = desired(rotated("used"), rotated("unfinished"))
+    world = live(
+        live_key("used", title="CI (retiring)", age=80 * DAY, expire=NOW + DAY),
+        live_key("used", generation=2, accessed=NOW - DAY, expire=NOW + 67 * DAY),
+        live_key("unfinished", expire=NOW + 67 * DAY),
+        undelivered("unfinished", generation=2),
+    )
+    return _forced(wish, world, Forced(compromised=True))
+
+
+def _forced(wish: Desired, world: Live, forced: Forced) -> EnvironmentPlan:
+    held = {sink: UNSEEN for key in wish.keys for sink in key.sinks}
+    return plan_environment(replace(wish, forced=forced), world, held)
+
+
 def refusals() -> tuple[Refusal, ...]:
     """One refusal of every guard."""
     many = tuple(live_key(f"key-{number}", accessed=NOW) for number in range(10))
@@ -215,7 +245,8 @@ def refusals() -> tuple[Refusal, ...]:
     made = [(wish, plan_environment(wish, world, {})) for wish, world in plans]
     found = [refusal for wish, plan in (*made, denied(), sinks()) for refusal in check(wish, plan, Allowances())]
     limits = [refusal for _, plan in made for refusal in check_limit([plan])]
-    return tuple({refusal.guard: refusal for refusal in (*found, *limits)}.values())
+    twice = check(desired(), asked_for(), Allowances())
+    return tuple({refusal.guard: refusal for refusal in (*twice, *found, *limits)}.values())
 
 
 def hostile() -> EnvironmentPlan:
@@ -238,7 +269,8 @@ def destroyed() -> EnvironmentPlan:
 
 def whole() -> Plan:
     """Several environments."""
-    return Plan(environments=(everything(), left(), denied()[1], sinks()[1], rotating(), unchanged(), destroyed()))
+    made = (everything(), left(), denied()[1], sinks()[1], rotating(), asked_for(), compromised())
+    return Plan(environments=(*made, unchanged(), destroyed()))
 
 
 def outcome() -> Outcome:
@@ -262,7 +294,7 @@ def outcome() -> Outcome:
             "see who owns it, and whether the disk is full",
         ),
         (Status.ALREADY_SO, "", ""),
-        (Status.NOT_ATTEMPTED, "interrupted", "run apply again"),
+        (Status.NOT_ATTEMPTED, "interrupted", "run it again"),
         (Status.NOT_ATTEMPTED, "something before it failed, and nothing is deleted then", ""),
     ]
     results = tuple(

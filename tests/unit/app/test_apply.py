@@ -189,7 +189,7 @@ async def test_an_interrupt_finishes_what_is_in_flight_and_begins_nothing(shop: 
     outcome = await shop.apply(desired(*MIXED), stop=stop)
 
     assert statuses(outcome) == {"new": APPLIED, "other": NOT_ATTEMPTED, "stale": NOT_ATTEMPTED, "old": NOT_ATTEMPTED}
-    assert told(outcome, "stale") == "interrupted | run apply again"
+    assert told(outcome, "stale") == "interrupted | run it again"
 
 
 async def test_an_interrupted_key_is_delivered_and_committed_before_the_end(shop: Shop, tmp_path: Path) -> None:

@@ -351,7 +351,7 @@ async def test_a_young_probation_key_of_another_run_is_left_to_it(shop: Shop, si
     assert statuses(outcome) == {"new": FAILED}
     assert told(outcome, "new") == (
         "in progress elsewhere: another run created this key at 2026-11-23T12:00:00Z | "
-        "let it finish, or run apply again after 2026-11-23T12:15:00Z"
+        "let it finish, or run it again after 2026-11-23T12:15:00Z"
     )
     assert sink.writes == []
     assert shop.wire.calls == []

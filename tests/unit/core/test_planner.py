@@ -24,7 +24,7 @@ from tests.support.builders import (
     undelivered,
     wanted,
 )
-from tests.support.screens import rotating, sinks
+from tests.support.screens import asked_for, compromised, rotating, sinks
 
 DAY = timedelta(days=1)
 OLD = Secret("standard_old")
@@ -275,7 +275,7 @@ def test_the_table_above_has_every_action_reason_and_mark() -> None:
     plans.append(plan_environment(desired(absent=frozenset({"old"})), live(live_key(id="old")), {}))
     plans.append(plan_environment(desired(prune="expire"), live(live_key(), undelivered("lost")), {}))
     plans.append(plan_environment(desired(prune="report"), live(live_key()), {}))
-    plans += [sinks()[1], rotating()]
+    plans += [sinks()[1], rotating(), asked_for(), compromised()]
     changes = [change for plan in plans for change in plan.changes]
     reasons = {entry.reason for plan in plans for entry in (*plan.changes, *plan.unchanged)}
 

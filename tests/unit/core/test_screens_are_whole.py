@@ -20,7 +20,7 @@ def test_screens_show_every_guard_and_everything_that_stands_beside_the_changes(
 
     assert {refusal.guard for refusal in screens.refusals()} == {
         "empty", "deletes", "sensitive", "in-use", "protect", "own-credential", "limit",
-        "may-not-create", "may-not-write", "beyond-credential", "foreign-value",
+        "may-not-create", "may-not-write", "beyond-credential", "foreign-value", "overlap",
     }  # fmt: skip
     assert everything.ignored
     assert everything.unmanaged

@@ -28,7 +28,7 @@ CHANGE = Create(
 
 
 def report(escrow: str) -> Outcome:
-    result = Result(change=CHANGE, status=Status.UNDELIVERED, message="no room", hint="run apply again", escrow=escrow)
+    result = Result(change=CHANGE, status=Status.UNDELIVERED, message="no room", hint="run it again", escrow=escrow)
     return Outcome(environments=(EnvironmentOutcome(environment="staging", owner="shop", results=(result,)),))
 
 
@@ -38,12 +38,12 @@ def test_as_text() -> None:
         "    no room\n"
         "    its secret is kept, encrypted:\n"
         f"      age -d -i IDENTITY {FILE}\n"
-        "    hint: run apply again\n"
+        "    hint: run it again\n"
     )
 
 
 def test_as_markdown() -> None:
-    assert f"`no room; its secret is kept, encrypted: age -d -i IDENTITY {FILE}; run apply again`" in outcome_markdown(
+    assert f"`no room; its secret is kept, encrypted: age -d -i IDENTITY {FILE}; run it again`" in outcome_markdown(
         report(FILE)
     )
 

@@ -39,7 +39,8 @@ def test_the_snapshots_show_every_action_reason_mark_guard_and_status() -> None:
     shown = plan_text(WHOLE, REFUSALS, width=1000)
     report = outcome_text(REPORT, width=1000)
 
-    assert all(re.search(rf"because   {re.escape(reason)}(\n| \()", shown) for reason in set(Reason) - {Reason.EQUAL})
+    reasons = set(Reason) - {Reason.EQUAL, Reason.NOT_ASKED}
+    assert all(re.search(rf"because   {re.escape(reason)}(\n| \()", shown) for reason in reasons)
     assert all(f"!         {risk}" in shown for risk in Risk)
     assert {refusal.guard for refusal in REFUSALS} == {
         "beyond-credential",
@@ -50,6 +51,7 @@ def test_the_snapshots_show_every_action_reason_mark_guard_and_status() -> None:
         "limit",
         "may-not-create",
         "may-not-write",
+        "overlap",
         "own-credential",
         "protect",
         "sensitive",
