@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 from reconciler.core.credential import CredentialInUse
@@ -195,6 +195,11 @@ def rotated(name: str, **fields: object) -> DesiredKey:
     sink = SinkSpec(kind="dotenv", options=(("path", "secrets/staging.env"), ("variable", name.upper())))
     wish = wanted(name, sinks=(sink,), expiry=After(rotation.life), **fields)  # type: ignore[arg-type]
     return replace(wish, rotation=rotation)
+
+
+def ending_with(name: str, end: datetime) -> DesiredKey:
+    """A declared key with an end."""
+    return wanted(name, expiry=At(end))
 
 
 def refusals() -> tuple[Refusal, ...]:
