@@ -9,6 +9,7 @@ What is held against the program is worked out here from what the server and the
   it from no sink at any moment, however it ends.
 - Whoever read a sink before its value was replaced has an overlap in which the old one works.
 - Two generations work at a time, three while runs fail; those that a person has cut short or put off are not counted.
+- No run cuts a key short whose secret a sink still holds.
 - A generation ends with its life, even if no run ever comes again, and one whose place another has taken an overlap
   after the run that saw to it; no run puts that off.
 - For one date one generation is made: the next one is committed when the last one's date has come, and not before.
@@ -277,9 +278,11 @@ class Simulation:
         for shown in mine:
             if shown["secret"] in self.extended - self.corrected:
                 continue
+            life = datetime.fromisoformat(shown["$createdAt"]) + rotation.every + rotation.overlap
             if is_ours(shown["$id"]) and shown["secret"] not in self.extended:
-                life = datetime.fromisoformat(shown["$createdAt"]) + rotation.every + rotation.overlap
                 assert _end(shown) <= life + timedelta(minutes=1), f"{slug}: it would outlive a dead pipeline: {shown}"
+            if shown["secret"] == held(self.sinks[slug]) and self.is_whole(shown):
+                assert _end(shown) >= life - timedelta(minutes=1), f"{slug}: cut short before another is there: {shown}"
             deadline = self.deadlines.get(shown["secret"], NEVER)
             assert _end(shown) <= deadline, f"{slug}: the end of a superseded key was put off: {shown}"
         by_hand = self.touched | (self.extended - self.corrected)
@@ -287,6 +290,11 @@ class Simulation:
         lately = any(self.now - at <= 8 * DAY + rotation.overlap for at in self.failed)
         told = [(each["$id"], each["name"], each["expire"]) for each in valid]
         assert len(valid) <= (3 if lately else 2), f"{slug}: too many work: {told}"
+
+    def is_whole(self, shown: Shown) -> bool:
+        """Whether a key has the life that its commit gave it, as far as people let it."""
+        is_committed = " (undelivered)" not in shown["name"] and is_ours(shown["$id"])
+        return is_committed and shown["secret"] not in self.touched
 
     def check_dates(self, slug: str, mine: list[Shown]) -> None:
         """A generation that is newly committed has come at its date, unless a person has done away with the last."""
