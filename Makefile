@@ -6,6 +6,7 @@ JOBS ?= 2
 ARGS ?=
 SEEDS ?= 500
 SEED_START ?= 0
+YEARS ?= 50
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,15 +26,18 @@ unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo tutorial test lint types layers docs pages unit test-live chaos format bench lock clean
+.PHONY: help install demo demo-rotation tutorial test lint types layers docs pages unit test-live chaos years format bench lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(RUNTIME) ## Put the `reconciler` command into .venv/bin, with what it needs to run
 
 demo: $(RUNTIME) ## Run the main job on examples/keys.yaml against the embedded emulator
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
+
+demo-rotation: $(RUNTIME) ## Half a year of a rotating key on a server whose clock is moved, in a minute
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo-rotation.sh
 
 tutorial: $(DEV) ## Do what docs/tutorial.md says, in a fresh clone with an install of its own
 	$(BIN)/python -m tests.docs.walk docs/tutorial.md
@@ -65,6 +69,9 @@ test-live: $(DEV) ## The main job on your own server: APPWRITE_ENDPOINT, APPWRIT
 
 chaos: $(DEV) ## Kill applies amid faults, and look whether the next one mends all: SEEDS= of them, from SEED_START= on
 	exec $(BIN)/python -W ignore -m tests.chaos --seeds $(SEEDS) --start $(SEED_START) --jobs $(JOBS) $(ARGS)
+
+years: $(DEV) ## Live through YEARS= years of rotations on each server, other ones each time
+	YEARS=$(YEARS) exec $(BIN)/python -m pytest tests/property/test_rotation_year.py -m slow $(ARGS)
 
 pages: $(DEV) ## Write the pages of docs/reference that are generated anew
 	$(BIN)/python -m docs.generate

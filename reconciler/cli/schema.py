@@ -8,7 +8,7 @@ from reconciler.cli import console, options
 
 
 @click.command(cls=options.EachOnce)
-@click.argument("name", type=click.Choice(["manifest", "plan", "report", "problems"]))
+@click.argument("name", type=click.Choice(["manifest", "plan", "report", "status", "problems"]))
 def schema(name: str) -> None:
     """Print a JSON Schema, for editors and checks."""
     import json

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 @options.files
 @options.environments
 @options.selection
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "timeline", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How the result is written to stdout; timeline is a picture of it.",
+)
 @options.login
 @options.no_color
 def status(
@@ -37,7 +44,8 @@ def status(
     """Show how old each key is, when it ends, and who holds it.
 
     With the dates of its next rotation and its last use. Changes nothing. What is to be done about a key is said below
-    it, as plan says it.
+    it, as plan says it, and what is to be feared for it: that no run has done what is due, or that it ends soon. Exits
+    0 also then; in JSON `well` says whether there is a warning.
     """
     import asyncio
 
@@ -54,10 +62,25 @@ def status(
                     return await reconciler.status(api.Selection(targets=targets, excludes=excludes))
 
     statuses = asyncio.run(look())
-    from reconciler.formats.status import status_json, status_text
+    console.result(_render(statuses, output_format, color=console.color(sys.stdout, no_color=no_color)))
 
-    if output_format == "json":
-        console.result(status_json(statuses))
-    else:
-        colored = console.color(sys.stdout, no_color=no_color)
-        console.result(status_text(statuses, width=console.width(), color=colored))
+
+def _render(statuses: tuple[EnvironmentStatus, ...], output_format: str, *, color: bool) -> str:
+    match output_format:
+        case "json":
+            from reconciler.formats.status_data import status_json
+
+            return status_json(statuses)
+        case "markdown":
+            from reconciler.formats.status_markdown import status_markdown
+
+            return status_markdown(statuses)
+        case "timeline":
+            from reconciler.formats import timeline
+
+            signs = console.can_write(sys.stdout, timeline.SIGNS)
+            return timeline.timeline_text(statuses, width=console.width(), color=color, signs=signs)
+        case _:
+            from reconciler.formats.status import status_text
+
+            return status_text(statuses, width=console.width(), color=color)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from reconciler.core import credential_checks
+from reconciler.core import credential_checks, rotation_checks
 from reconciler.core.addresses import EMULATOR, is_clear_text
 from reconciler.core.checkup import Check, EnvironmentCheckup, failed, fine, unknown, warning
 from reconciler.core.credential_checks import NOT_LISTED, keys_are
@@ -180,6 +180,8 @@ _JUDGES: tuple[_Judge, ...] = (
     credential_checks.own_key,
     _used,
     credential_checks.ends,
+    rotation_checks.rotation,
+    rotation_checks.keys_end,
     _secrets,
     _ids,
     _manifest,

@@ -43,6 +43,11 @@ class CredentialInUse:
     def __str__(self) -> str:
         return f"the {KINDS[self.kind]} in {self.source}"
 
+    def ends(self, own: datetime | None) -> datetime | None:
+        """When it ends, as far as anybody has said; `own` is the end of the live key that it is."""
+        told = [each for each in (self.declared_end, self.end, own) if each is not None]
+        return min(told, default=None)
+
     @property
     def is_of_project(self) -> bool:
         """Whether it is a key of the project, or made by one."""

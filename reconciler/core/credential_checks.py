@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from reconciler.core.checkup import Check, failed, fine, unknown, warning
 from reconciler.core.credential import KINDS, CredentialInUse
+from reconciler.core.early_warnings import SOON
 from reconciler.core.observed import Observed
 from reconciler.core.plan import EnvironmentPlan
 from reconciler.core.quoting import quoted
 from reconciler.core.times import show_instant
 from reconciler.errors import ReconcilerError
 
-SOON = timedelta(days=14)
 NOT_LISTED = "the keys could not be listed"
 _PROBES = "--write-probes asks, by two calls that write nothing"
 
@@ -115,14 +113,13 @@ def ends(seen: Observed) -> Check:
     credential = seen.in_use
     if credential is None:
         return _without("credential ends", seen)
-    own = seen.own.expire if seen.own else None
-    told_ends = [each for each in (credential.declared_end, credential.end, own) if each is not None]
-    if not told_ends and seen.own is not None:
+    end = credential.ends(seen.own.expire if seen.own else None)
+    if end is None and seen.own is not None:
         return fine("credential ends", "never")
-    if not told_ends:
+    if end is None:
         hint = "`credential: {env: NAME, expires: TIME}` may say it"
         return unknown("credential ends", "neither the server nor the manifest says", hint)
-    end, now = min(told_ends), seen.seen.now if seen.seen else seen.here
+    now = seen.seen.now if seen.seen else seen.here
     if now is not None and end <= now:
         return failed("credential ends", f"it ended at {show_instant(end)}", "hand out another one")
     if now is not None and end - now <= SOON and credential.kind != "ephemeral_key":

@@ -69,7 +69,7 @@ def _beyond(live: Live, credential: CredentialInUse, before: KeyState | None, af
     sets_expiry = before is None or before.expire != after.expire
     ends = [credential.declared_end if sets_expiry or live.facts.is_hardened else None]
     if live.facts.is_hardened and credential.is_of_project:
-        own = _own_key(live, credential)
+        own = own_key(live, credential)
         ends += [credential.end, own.expire if own else None]
         held = _scopes(live, credential)
         if held is not None and not after.scopes <= held:
@@ -88,11 +88,11 @@ def _scopes(live: Live, credential: CredentialInUse) -> frozenset[str] | None:
     """What the credential is known to hold; None where it is not known."""
     if credential.scopes is not None:
         return credential.scopes
-    own = _own_key(live, credential)
+    own = own_key(live, credential)
     return frozenset(own.scopes) if own and credential.kind == "project_key" else None
 
 
-def _own_key(live: Live, credential: CredentialInUse) -> LiveKey | None:
+def own_key(live: Live, credential: CredentialInUse) -> LiveKey | None:
     """The live key that the credential is, or was made by; None where more than one may be it."""
     if len(live.own) != 1:
         return None

@@ -38,7 +38,8 @@ class KeyState:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveKey:
     """A key as listed. `scopes` in the server's order; `secret` None where the server hides it;
-    `accessed` moves at most once in 24 hours, so it tells a day, not a moment.
+    `accessed` moves at most once in 24 hours, so it tells a day, not a moment. `sdks` are the families of Appwrite's
+    SDKs that have ever used it, as far as the server knows them.
     """
 
     id: str
@@ -47,6 +48,7 @@ class LiveKey:
     expire: datetime | None
     created: datetime
     accessed: datetime | None = None
+    sdks: tuple[str, ...] = ()
     description: str | None = None
     secret: Secret | None = field(default=None, repr=False, compare=False)
 

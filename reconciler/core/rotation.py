@@ -46,7 +46,8 @@ def due(key: DesiredKey, match: LiveKey, now: datetime) -> Due | None:
     if is_retiring(match):
         return Due(reason=Reason.WAS_RETIRED, detail=_ends(match, now))
     if key.adopts != match.id and (date := due_date(rotation, match)) <= now:
-        return Due(reason=Reason.DUE, detail=f"since {_shown(date)}{_newly(rotation, match)}")
+        newly = ", and newly under this rotation" if is_newly_rotating(rotation, match) else ""
+        return Due(reason=Reason.DUE, detail=f"since {_shown(date)}{newly}")
     if match.expire is not None and match.expire - rotation.overlap <= now:
         reason = Reason.DUE_ADOPTED if key.adopts == match.id else Reason.ENDS_SOON
         return Due(reason=reason, detail=_ends(match, now))
@@ -99,11 +100,10 @@ def _share(key_id: str) -> float:
     return int.from_bytes(hashlib.sha256(key_id.encode()).digest()[:8]) / _SHARES
 
 
-def _newly(rotation: Rotation, match: LiveKey) -> str:
+def is_newly_rotating(rotation: Rotation, match: LiveKey) -> bool:
     """Whether a key that is due was never given the end that its rotation gives."""
     minute = timedelta(minutes=1)
-    is_new = match.expire is None or match.expire - match.created - rotation.life > minute
-    return ", and newly under this rotation" if is_new else ""
+    return match.expire is None or match.expire - match.created - rotation.life > minute
 
 
 def _ends(match: LiveKey, now: datetime) -> str:

@@ -1,7 +1,8 @@
-"""How each key of an environment stands: its generation and age, when it rotates and ends, when it was last used, what
-its sinks hold, and what a plan would do about it.
+"""How each key of an environment stands: its generation and age, when it rotates and ends, when and by which SDKs it
+was used, what its sinks hold, what a plan would do about it, and what is to be feared for it.
 
-It is a view of the plan: what is wrong with a key is what the plan would change, in the plan's own words.
+It is a view of the plan: what is wrong with a key is what the plan would change, in the plan's own words. What a plan
+does not say, because it is not wrong yet, are early warnings.
 """
 
 from __future__ import annotations
@@ -9,14 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey
+from reconciler.core.early_warnings import EarlyWarning, credential_warnings, early_warnings
 from reconciler.core.ids import owned
 from reconciler.core.keys import Live, LiveKey
 from reconciler.core.plan import Create, Deliver, Entry, EnvironmentPlan, Unchanged, Update, action, is_declared
+from reconciler.core.probation import is_on_probation
+from reconciler.core.retiring import is_retiring
 from reconciler.core.risks import show_sink
 from reconciler.core.rotation import next_date
+
+
+class Stage(StrEnum):
+    """Where a key is in its life; programs know it by its name."""
+
+    NOT_LIVE = "declared, and not live"
+    UNDELIVERED = "on probation, until a run has delivered its secret"
+    WORKS = "works"
+    RETIRING = "works until its end, another key has taken its place"
+    EXPIRED = "ended, and not deleted yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +46,29 @@ class SinkStatus:
 class KeyStatus:
     """One live key, or one that is declared and not live: then `created` is None.
 
-    `generation` is None for an adopted key. `rotates` is the date from which the next generation is due, None without
-    rotation and for a key that only ends. `pending` is the action of the plan, empty where nothing is to be done, and
-    `why` its reason.
+    Attributes:
+        generation: None for a key that is not owned, as an adopted one.
+        rotates: from when the next generation is due; None without rotation, and for a key that is not committed or
+            only ends.
+        superseded: when the key was made that took its place, None where none did.
+        pending: the action of the plan, empty where nothing is to be done.
+        why: the reason of that, or of its being left.
     """
 
     address: str
     key_id: str
+    stage: Stage
     generation: int | None
     created: datetime | None
     rotates: datetime | None
+    superseded: datetime | None
     expire: datetime | None
     accessed: datetime | None
+    sdks: tuple[str, ...]
     sinks: tuple[SinkStatus, ...]
     pending: str
     why: str
+    warnings: tuple[EarlyWarning, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +83,11 @@ class EnvironmentStatus:
     keys: tuple[KeyStatus, ...]
     warnings: tuple[str, ...]
 
+    @property
+    def is_warned(self) -> bool:
+        """Whether there is a warning, of any key or of all."""
+        return bool(self.warnings) or any(key.warnings for key in self.keys)
+
 
 def status(desired: Desired, live: Live, plan: EnvironmentPlan) -> EnvironmentStatus:
     """How the keys of a planned environment stand."""
@@ -71,7 +99,7 @@ def status(desired: Desired, live: Live, plan: EnvironmentPlan) -> EnvironmentSt
         project=plan.project,
         now=plan.now,
         keys=tuple(sorted(keys, key=lambda each: each.address)),
-        warnings=plan.warnings,
+        warnings=(*plan.warnings, *credential_warnings(live)),
     )
 
 
@@ -80,42 +108,90 @@ def _keys(desired: Desired, live: Live, plan: EnvironmentPlan) -> Iterator[KeySt
     declared = {key.address: key for key in desired.keys}
     entries: tuple[Entry, ...] = (*plan.changes, *plan.unchanged)
     followed = {entry.follows: entry for entry in entries if isinstance(entry, Create) and entry.follows}
+    told = {entry.key_id: followed.get(entry.key_id, entry) for entry in entries}
+    newest = {each.address: found[key_id] for key_id, each in told.items() if is_declared(each) and key_id in found}
     unseen = {(each.address, each.sink) for each in plan.unseen}
     for entry in entries:
-        if entry.key_id not in found:
-            if isinstance(entry, Create) and not entry.follows:
-                yield _status(desired, entry, entry, None, None, ())
-            continue
-        key = found[entry.key_id]
-        told = followed.get(key.id, entry)
-        wish = declared.get(entry.address) if is_declared(told) else None
-        rotates = next_date(wish, key, live.now) if wish else None
-        yield _status(desired, entry, told, key, rotates, tuple(_sinks(wish, entry, unseen)) if wish else ())
+        if entry.key_id in found:
+            look = _Look(
+                key=found[entry.key_id],
+                entry=entry,
+                told=told[entry.key_id],
+                wish=declared.get(entry.address),
+                newest=newest.get(entry.address),
+            )
+            yield _live(look, desired, live.now, unseen)
+        elif isinstance(entry, Create) and not entry.follows:
+            yield _not_live(desired, entry)
 
 
-def _status(
-    desired: Desired,
-    entry: Entry,
-    told: Entry,
-    key: LiveKey | None,
-    rotates: datetime | None,
-    sinks: tuple[SinkStatus, ...],
-) -> KeyStatus:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """A live key with what the plan does to it, and what it is told to do: `told` is the next generation where that
+    is due. `newest` is the one that is declared at its address, be it this key.
+    """
+
+    key: LiveKey
+    entry: Entry
+    told: Entry
+    wish: DesiredKey | None
+    newest: LiveKey | None
+
+
+def _not_live(desired: Desired, entry: Create) -> KeyStatus:
     mark = owned(desired.realm, entry.key_id)
-    detail = getattr(told, "detail", "")
-    is_well = isinstance(told, Unchanged) and told.is_declared
     return KeyStatus(
         address=entry.address,
         key_id=entry.key_id,
+        stage=Stage.NOT_LIVE,
         generation=mark.generation if mark else None,
-        created=key.created if key else None,
-        rotates=rotates,
-        expire=key.expire if key else None,
-        accessed=key.accessed if key else None,
-        sinks=sinks,
-        pending="" if isinstance(told, Unchanged) else action(told),
-        why="" if is_well else f"{told.reason} ({detail})" if detail else str(told.reason),
+        created=None,
+        rotates=None,
+        superseded=None,
+        expire=None,
+        accessed=None,
+        sdks=(),
+        sinks=(),
+        pending=action(entry),
+        why=_why(entry),
+        warnings=(),
     )
+
+
+def _live(look: _Look, desired: Desired, now: datetime, unseen: set[tuple[str, str]]) -> KeyStatus:
+    key, told = look.key, look.told
+    mark = owned(desired.realm, key.id)
+    mine = look.wish if is_declared(told) else None
+    superseded = look.newest.created if look.wish and look.newest and not mine else None
+    return KeyStatus(
+        address=look.entry.address,
+        key_id=key.id,
+        stage=_stage(key, now),
+        generation=mark.generation if mark else None,
+        created=key.created,
+        rotates=next_date(mine, key, now) if mine and not is_on_probation(key) else None,
+        superseded=superseded,
+        expire=key.expire,
+        accessed=key.accessed,
+        sdks=key.sdks,
+        sinks=tuple(_sinks(mine, look.entry, unseen)) if mine else (),
+        pending="" if isinstance(told, Unchanged) else action(told),
+        why="" if isinstance(told, Unchanged) and told.is_declared else _why(told),
+        warnings=tuple(early_warnings(look.wish, key, told, superseded, now)),
+    )
+
+
+def _stage(key: LiveKey, now: datetime) -> Stage:
+    if key.expire is not None and key.expire <= now:
+        return Stage.EXPIRED
+    if is_on_probation(key):
+        return Stage.UNDELIVERED
+    return Stage.RETIRING if is_retiring(key) else Stage.WORKS
+
+
+def _why(entry: Entry) -> str:
+    detail = getattr(entry, "detail", "")
+    return f"{entry.reason} ({detail})" if detail else str(entry.reason)
 
 
 def _sinks(wish: DesiredKey, entry: Entry, unseen: set[tuple[str, str]]) -> Iterator[SinkStatus]:

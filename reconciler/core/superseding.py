@@ -86,7 +86,7 @@ def still_used(address: str, old: LiveKey, new: LiveKey) -> list[str]:
     if old.accessed is None or old.expire is None or old.accessed <= new.created or not is_retiring(old):
         return []
     end = show_instant(old.expire.replace(microsecond=0))
-    used = f"{old.id} was used on {old.accessed:%Y-%m-%d}, after {new.id} had taken its place"
+    used = f"{old.id} was used on {old.accessed:%Y-%m-%d}{_by_sdks(old)}, after {new.id} had taken its place"
     return [f"{address}: {used}; it ends at {end}: see who has not read the new secret yet"]
 
 
@@ -100,4 +100,9 @@ def _own_end(key: LiveKey) -> str:
 
 
 def _last_use(key: LiveKey) -> str:
-    return f"last used {key.accessed:%Y-%m-%d}" if key.accessed else "never used"
+    return f"last used {key.accessed:%Y-%m-%d}{_by_sdks(key)}" if key.accessed else "never used"
+
+
+def _by_sdks(key: LiveKey) -> str:
+    """Who has used it, in words: Appwrite keeps which of its SDKs have ever done so, not which one did last."""
+    return f" (SDKs so far: {', '.join(key.sdks)})" if key.sdks else ""

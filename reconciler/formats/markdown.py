@@ -70,9 +70,9 @@ def _plan(
             sections.append(
                 "\n".join(
                     (
-                        f"### {_code(title)}",
+                        f"### {in_code(title)}",
                         "",
-                        f"Project {_code(environment.project)} at {_code(environment.endpoint)}",
+                        f"Project {in_code(environment.project)} at {in_code(environment.endpoint)}",
                         "",
                         *section,
                         "",
@@ -83,7 +83,7 @@ def _plan(
 
 
 def _refusal(refusal: Refusal) -> str:
-    return f"- {_code(refusal.where)}: {_code(refusal.message)}; {_code(refusal.hint)}"
+    return f"- {in_code(refusal.where)}: {in_code(refusal.message)}; {in_code(refusal.hint)}"
 
 
 def _fits(text: str) -> bool:
@@ -95,7 +95,7 @@ def outcome_markdown(outcome: Outcome) -> str:
     results = [result for environment in outcome.environments for result in environment.results]
     failed = [_result(result) for result in results if result.status not in DONE]
     applied = [_result(result) for result in results if result.status in DONE]
-    told = [f"- ⚠ {_code(warning)}" for warning in warnings(outcome)]
+    told = [f"- ⚠ {in_code(warning)}" for warning in warnings(outcome)]
 
     def report(form: _Whole | _Short) -> str:
         lines = [f"**{outcome_summary(outcome)}**", "", *form.cut(failed), *form.cut(told), *form.cut(applied)]
@@ -108,8 +108,8 @@ def outcome_markdown(outcome: Outcome) -> str:
 def problems_markdown(problems: Iterable[Problem]) -> str:
     """The problems of a manifest as a list; a line that says so where there are none."""
     listed = [
-        f"- {_code(str(problem.position))}: {_code(problem.message)}"
-        f"{f' — {_code(problem.hint)}' if problem.hint else ''}"
+        f"- {in_code(str(problem.position))}: {in_code(problem.message)}"
+        f"{f' — {in_code(problem.hint)}' if problem.hint else ''}"
         for problem in problems
     ]
     forms = ("\n".join((*_Short(lines).cut(listed), "")) for lines in _LINES_IN_SHORT)
@@ -129,7 +129,7 @@ class _Whole:
         yield from _folded(f"{len(changes)} changes", told) if len(changes) >= _FOLDED_FROM else told
 
     def untouched(self, keys: Sequence[Unmanaged], what: str) -> Iterator[str]:
-        ids = ", ".join(_code(key.id) for key in keys)
+        ids = ", ".join(in_code(key.id) for key in keys)
         if len(keys) >= _FOLDED_FROM:
             yield from _folded(f"{len(keys)} {what}, left alone", [ids])
         else:
@@ -159,10 +159,10 @@ def _environment(environment: EnvironmentPlan, form: _Whole | _Short) -> Iterato
     if environment.changes:
         yield from form.changes(environment.changes)
     yield from form.cut(
-        [f"- left: {_code(each.address)}: {_reason(each)}" for each in filter(is_left, environment.unchanged)]
+        [f"- left: {in_code(each.address)}: {_reason(each)}" for each in filter(is_left, environment.unchanged)]
     )
-    yield from form.cut([f"- {_code(text)}" for text in unseen(environment)])
-    yield from form.cut([f"- ⚠ {_code(warning)}" for warning in environment.warnings])
+    yield from form.cut([f"- {in_code(text)}" for text in unseen(environment)])
+    yield from form.cut([f"- ⚠ {in_code(warning)}" for warning in environment.warnings])
     for keys, what in ((environment.unmanaged, "unmanaged"), (environment.ignored, "ignored")):
         if keys:
             yield from form.untouched(keys, what)
@@ -179,13 +179,13 @@ def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _headline(change: Change) -> str:
     is_named = change.address.partition("/")[2] == change.key_id  # `absent` names keys by nothing else
-    key_id = "" if is_named else f" ({_code(change.key_id)})"
-    return f"- **{action(change)}** {_code(change.address)}{key_id}: {_reason(change)}"
+    key_id = "" if is_named else f" ({in_code(change.key_id)})"
+    return f"- **{action(change)}** {in_code(change.address)}{key_id}: {_reason(change)}"
 
 
 def _reason(entry: Entry) -> str:
     detail = detail_of(entry)
-    return f"{entry.reason}{f' ({_code(detail)})' if detail else ''}"
+    return f"{entry.reason}{f' ({in_code(detail)})' if detail else ''}"
 
 
 def _change(change: Change) -> Iterator[str]:
@@ -193,29 +193,30 @@ def _change(change: Change) -> Iterator[str]:
     for field in fields(change):
         yield f"  - {field.name}: {_field(field)}"
     if added := by_glob(change):
-        yield f"  - by glob: {_code(added)}"
+        yield f"  - by glob: {in_code(added)}"
     if gone := lost(change):
-        yield f"  - lost, for a list replaces one of a lower layer: {_code(', '.join(gone))}"
+        yield f"  - lost, for a list replaces one of a lower layer: {in_code(', '.join(gone))}"
     for mark in change.marks:
-        yield f"  - ⚠ {mark.risk}{f' {_code(mark.detail)}' if mark.detail else ''}"
+        yield f"  - ⚠ {mark.risk}{f' {in_code(mark.detail)}' if mark.detail else ''}"
 
 
 def _field(field: Field) -> str:
     if field.added or field.removed:
         changes = (("added", field.added), ("removed", field.removed))
-        return "; ".join(f"{word} {_code(', '.join(members))}" for word, members in changes if members)
-    after = _code(", ".join(field.members) or field.after)
-    return f"{_code(field.before)} → {after}" if field.before else after
+        return "; ".join(f"{word} {in_code(', '.join(members))}" for word, members in changes if members)
+    after = in_code(", ".join(field.members) or field.after)
+    return f"{in_code(field.before)} → {after}" if field.before else after
 
 
 def _result(result: Result) -> str:
     kept = f"its secret is kept, encrypted: {opening(result)}" if result.escrow else ""
     rest = "; ".join(part for part in (result.message, kept, result.hint) if part)
-    told = f": {_code(rest)}" if rest else ""
-    return f"- **{result.status}** {action(result.change)} {_code(result.change.address)}{told}"
+    told = f": {in_code(rest)}" if rest else ""
+    return f"- **{result.status}** {action(result.change)} {in_code(result.change.address)}{told}"
 
 
-def _code(text: str) -> str:
+def in_code(text: str) -> str:
+    """A code span, fenced by more backticks than the text holds."""
     shown = clean(text) or " "
     longest = max((len(run) for run in re.findall(r"`+", shown)), default=0)
     fence, pad = "`" * (longest + 1), " " if longest else ""

@@ -66,6 +66,11 @@ class Screen:
         self._color = color
 
     @property
+    def width(self) -> int:
+        """Columns; 40 where there are fewer."""
+        return self._width
+
+    @property
     def is_narrow(self) -> bool:
         """Whether there is no room for columns beside each other."""
         return self._width < _NARROW

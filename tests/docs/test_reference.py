@@ -49,7 +49,7 @@ def test_every_field_of_the_manifest_has_a_heading() -> None:
     assert sorted(told) == sorted(fields(schema))
 
 
-@pytest.mark.parametrize("name", ["plan", "report", "problems"])
+@pytest.mark.parametrize("name", ["plan", "report", "status", "problems"])
 def test_every_field_and_code_of_a_format_is_on_its_page(name: str) -> None:
     schema = json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
     page = (REFERENCE / f"{name}.md").read_text(encoding="utf-8")

@@ -599,7 +599,7 @@ def test_validate_warns_of_a_key_whose_life_is_over_and_plan_does_not_call_it_as
     assert "warning: local/ci is not created: its expire is in the past" in command("plan", "-e", "local").out
 
 
-@pytest.mark.parametrize("name", ["manifest", "plan", "report", "problems"])
+@pytest.mark.parametrize("name", ["manifest", "plan", "report", "status", "problems"])
 def test_a_schema_is_the_published_file(command: Command, name: str) -> None:
     assert parsed(command("schema", name)) == json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text())
 

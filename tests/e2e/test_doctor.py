@@ -159,6 +159,8 @@ def test_the_json_says_what_the_screen_says(command: Command) -> None:
         "own key",
         "keys used",
         "credential ends",
+        "rotation",
+        "keys end",
         "secrets",
         "ids",
         "manifest",

@@ -1,10 +1,13 @@
 """`reconciler status`: looks, and writes nothing."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from reconciler.emulator import Emulator
 from tests.support.command import MANIFEST, Command, in_folder
 
 ROTATING = MANIFEST.replace("    deliver:", "    rotation: {every: 90d, overlap: 7d}\n    deliver:")
@@ -48,3 +51,34 @@ def test_it_is_about_what_is_selected(command: Command) -> None:
 
     assert command("status", "--exclude", "local/*").out == "No keys.\n"
     assert command("status", "--target", "local/nobody").code == 1
+
+
+def test_the_picture_is_of_ascii_where_the_terminal_has_no_more(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command.write(ROTATING)
+    assert command("apply", "--auto-approve").code == 0
+
+    drawn = command("status", "--format", "timeline").out
+    monkeypatch.setattr("reconciler.cli.console.can_write", lambda *_: False)
+    plain = command("status", "--format", "timeline").out
+
+    assert "◆" in drawn
+    assert "R rotates from here" in plain
+    assert plain.isascii()
+
+
+def test_it_ends_well_whatever_it_finds_and_its_json_says_so(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    command.write(ROTATING)
+    assert command("apply", "--auto-approve").code == 0
+    assert json.loads(command("status", "--format", "json").out)["well"] is True
+    later = partial(Emulator, clock=lambda: datetime.now(UTC) + timedelta(days=95))
+    monkeypatch.setattr("reconciler.emulator.Emulator", later)
+
+    told = command("status", "--format", "json")
+    ((key,),) = (environment["keys"] for environment in json.loads(told.out)["environments"])
+
+    assert (told.code, json.loads(told.out)["well"]) == (0, False)
+    assert [each["sign"] for each in key["warnings"]] == ["overdue"]
+    assert command("status").code == command("status", "--format", "timeline").code == 0
+    assert "! rotation        ci." in command("doctor").out

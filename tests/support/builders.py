@@ -84,6 +84,7 @@ def live_key(
     expire: datetime | None = None,
     age: timedelta = timedelta(days=30),
     accessed: datetime | None = None,
+    sdks: tuple[str, ...] = (),
     description: str | None = None,
     secret: Secret | None = SECRET,
 ) -> LiveKey:
@@ -95,6 +96,7 @@ def live_key(
         expire=expire,
         created=NOW - age,
         accessed=accessed,
+        sdks=sdks,
         description=description,
         secret=secret,
     )

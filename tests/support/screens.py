@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 
 from reconciler.core.credential import CredentialInUse
@@ -229,6 +229,11 @@ def compromised() -> EnvironmentPlan:
 def _forced(wish: Desired, world: Live, forced: Forced) -> EnvironmentPlan:
     held = {sink: UNSEEN for key in wish.keys for sink in key.sinks}
     return plan_environment(replace(wish, forced=forced), world, held)
+
+
+def ending_with(name: str, end: datetime) -> DesiredKey:
+    """A declared key with an end."""
+    return wanted(name, expiry=At(end))
 
 
 def refusals() -> tuple[Refusal, ...]:

@@ -29,6 +29,7 @@ from reconciler.core.secret import Secret
 from reconciler.edge.appwrite import AppwriteKeys, open_http
 from reconciler.edge.credentials import Credential
 from reconciler.emulator import Emulator, Profile
+from reconciler.emulator.store import Key as StoredKey
 from reconciler.emulator.wire import ASGIApp
 from reconciler.errors import Position
 from tests.support.builders import names_of
@@ -102,6 +103,10 @@ class World:
         """Every key of the project by id, asked for past the line."""
         answer = await self.owner.get("/project/keys")
         return {key["$id"]: key for key in answer.json()["keys"]}
+
+    def by_secret(self) -> dict[str, StoredKey]:
+        """Every key by its secret as the server has it, whatever it shows to anybody."""
+        return self.emulator._store.authenticating_keys(PROJECT)  # no answer tells it
 
     async def accepts(self, secret: str) -> bool:
         """Whether the server knows a key by its secret and it has not expired."""

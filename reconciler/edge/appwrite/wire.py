@@ -50,10 +50,11 @@ def read_key(item: object) -> LiveKey:
     return LiveKey(
         id=key_id,
         name=_text(item, "name"),
-        scopes=_scopes(item.get("scopes")),
+        scopes=_texts(item, "scopes"),
         expire=_instant(item, "expire"),
         created=created,
         accessed=_past(item, "accessedAt"),
+        sdks=() if item.get("sdks") is None else _texts(item, "sdks"),
         description=None if item.get("description") is None else _text(item, "description"),
         secret=_secret(item.get("secret")),
     )
@@ -66,7 +67,7 @@ def read_ephemeral(item: object) -> EphemeralKey:
     secret, expire = _secret(item.get("secret")), _instant(item, "expire")
     if secret is None or expire is None:
         raise Malformed(f"`{'secret' if secret is None else 'expire'}` is missing")
-    return EphemeralKey(scopes=frozenset(_scopes(item.get("scopes"))), expire=expire, secret=secret)
+    return EphemeralKey(scopes=frozenset(_texts(item, "scopes")), expire=expire, secret=secret)
 
 
 def read_page(page: object) -> tuple[tuple[LiveKey, ...], int]:
@@ -146,9 +147,10 @@ def _text(item: Mapping[str, object], field: str) -> str:
     return value
 
 
-def _scopes(value: object) -> tuple[str, ...]:
+def _texts(item: Mapping[str, object], field: str) -> tuple[str, ...]:
+    value = item.get(field)
     if not isinstance(value, list) or not all(map(_is_text, value)):
-        raise Malformed("`scopes` is not a list of texts")
+        raise Malformed(f"`{field}` is not a list of texts")
     return tuple(value)
 
 

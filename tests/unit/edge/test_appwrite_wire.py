@@ -23,6 +23,7 @@ NAMES = st.sampled_from(
         "scopes",
         "secret",
         "accessedAt",
+        "sdks",
         "keys",
         "total",
         "message",
@@ -89,6 +90,13 @@ def test_fields_of_newer_servers_are_kept_or_left_alone() -> None:
     key = wire.read_key(_answer(item).json())
     assert key.description == "nightly"
     assert key.accessed == datetime(2026, 8, 21, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("sdks", "read"), [({}, ()), ({"sdks": None}, ()), ({"sdks": ["python", "node"]}, ("python", "node"))]
+)
+def test_the_sdks_that_used_a_key_are_kept_in_their_order(sdks: dict[str, object], read: tuple[str, ...]) -> None:
+    assert wire.read_key(_answer(ITEM | sdks).json()).sdks == read
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ REPORT_DOCUMENT = json.loads(outcome_json(REPORTS[0]))
 CASES = [(PLAN, json.loads(dumps(every_field()))), (REPORT, REPORT_DOCUMENT)]
 
 
-@pytest.mark.parametrize("name", ["plan", "report"])
+@pytest.mark.parametrize("name", ["plan", "report", "status"])
 def test_a_schema_is_one_closed_and_described(name: str) -> None:
     Draft202012Validator.check_schema(schema(name))
     objects = [part for part in parts(schema(name)) if part.get("type") == "object"]
