@@ -50,7 +50,7 @@ class Site:
 class PlannedEnvironment:
     """An environment's plan and what it was made from, which holds secrets and stays in memory.
 
-    `done` are changes of a saved plan that need no doing any more.
+    `allow` is what the guards let through, `done` are changes of a saved plan that need no doing any more.
     Its repr is short: on Python 3.11 `asyncio.run` makes one of whatever it is about to return.
     """
 
@@ -59,6 +59,7 @@ class PlannedEnvironment:
     live: Live = field(repr=False)
     plan: EnvironmentPlan = field(repr=False)
     refusals: tuple[Refusal, ...]
+    allow: Allowances = field(default_factory=Allowances)
     done: tuple[Change, ...] = field(default=(), repr=False)
 
     @property
@@ -119,7 +120,7 @@ async def plan_anew(sites: Sequence[Site], sinks: Sinks, allow: Allowances, sele
         held = await asyncio.to_thread(sinks.observe, tuple(sinks_to_look_at(desired, live)))
         made = plan_environment(desired, live, held)
         refusals = check(desired, made, allow)
-        return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals)
+        return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals, allow=allow)
 
     seen = await _all(see(site) for site in sites)
     if problems := tuple(shared(desired for _, _, desired in seen)):

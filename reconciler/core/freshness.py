@@ -146,7 +146,7 @@ def _left_of_create(change: Create, now: _Now) -> _Left:
         case Create():
             same = _is_after(change, entry.after) and (entry.expiry, entry.sinks) == (change.expiry, change.sinks)
             if entry.leftover in {None, change.leftover}:
-                left = same and not _overwrites_more(change, entry)
+                left = same and entry.follows == change.follows and not _overwrites_more(change, entry)
             else:
                 left = same and _is_on_trial(change, now.live.get(entry.leftover))
         case Deliver(before=before, after=after, sinks=sinks):

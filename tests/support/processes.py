@@ -87,16 +87,16 @@ def a_server(profile: Profile = "main", *, version: str = "2.0.0", hides: bool =
             process.kill()  # a polite end would wait for calls that are held
 
 
-def start(folder: Path, *arguments: str) -> Process:
-    """`python -m reconciler …` in a folder; stderr goes into the file `stderr` there."""
-    with (folder / "stderr").open("w", encoding="utf-8") as stderr:
+def start(folder: Path, *arguments: str, stderr: str = "stderr") -> Process:
+    """`python -m reconciler …` in a folder; what it says goes into the file `stderr` there."""
+    with (folder / stderr).open("w", encoding="utf-8") as said:
         return subprocess.Popen(
             [sys.executable, "-m", "reconciler", *arguments],
             cwd=folder,
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=said,
             text=True,
         )
 
@@ -115,10 +115,10 @@ class Ended:
         return json.loads(self.stdout)
 
 
-def ended(process: Process, folder: Path) -> Ended:
+def ended(process: Process, folder: Path, *, stderr: str = "stderr") -> Ended:
     """Wait for a started command."""
     stdout, _ = process.communicate(timeout=_PATIENCE)
-    return Ended(code=process.returncode, stdout=stdout, stderr=(folder / "stderr").read_text(encoding="utf-8"))
+    return Ended(code=process.returncode, stdout=stdout, stderr=(folder / stderr).read_text(encoding="utf-8"))
 
 
 def run(folder: Path, *arguments: str) -> Ended:
