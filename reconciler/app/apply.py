@@ -20,7 +20,7 @@ from reconciler.core.beside import InHand, in_hand
 from reconciler.core.delivery import at
 from reconciler.core.desired import SinkSpec
 from reconciler.core.keys import KeyState, Live, LiveKey
-from reconciler.core.outcome import EnvironmentOutcome, Result, Status
+from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Retire, Update
 from reconciler.core.retiring import is_marked
 from reconciler.core.risks import show_sink
@@ -33,6 +33,7 @@ _FEW = 3
 _LATE = timedelta(minutes=15)
 _NOT_THERE = "the key that takes its place is not there yet, so this one works on"
 _ANOTHERS = "left to the run that made the key in its place"
+ANOTHER_DID_IT = "another run did it"
 _NO_SINK = "its secret was delivered nowhere"
 _SHOWN_HINT = "`reconciler reveal ADDRESS` prints it"
 _LOST_HINT = "this server never shows it again: declare deliver, and the next apply makes a key in its place"
@@ -87,22 +88,22 @@ class EnvironmentApply:
         return in_hand(self.plan.changes, self._elsewhere)
 
     def _all_applied(self) -> bool:
-        return all(result.status is Status.APPLIED for result in self._results.values())
+        return all(result.status in DONE for result in self._results.values())
 
     def _ready(self, stage: Stage) -> tuple[Change, ...]:
         """The changes of a stage, but for those that need another one of their address that failed."""
         if stage.needs != "own":
             return stage.changes
-        failed = {each.change.address for each in self._results.values() if each.status is not Status.APPLIED}
+        failed = {each.change.address for each in self._results.values() if each.status not in DONE}
         for change in stage.changes:
-            if change.address in failed or change.address in self._elsewhere:
+            if change.address in failed:
                 self._results[change.key_id] = Result(
                     change=change,
                     status=Status.NOT_ATTEMPTED,
-                    message=_NOT_THERE if change.address in failed else _ANOTHERS,
+                    message=_ANOTHERS if change.address in self._elsewhere else _NOT_THERE,
                 )
                 self.progress(self._results[change.key_id])
-        return tuple(change for change in stage.changes if change.key_id not in self._results)
+        return tuple(change for change in stage.changes if change.address not in failed)
 
     async def _look_again(self) -> None:
         """The end of a key that retires counts from now: what came before it may have taken its time, and somebody
@@ -116,15 +117,17 @@ class EnvironmentApply:
         self._since_plan = max(listing.now - self.plan.now, timedelta())
         self._seen = {key.id: key for key in listing.keys}
 
-    async def _retire(self, change: Retire) -> None:
-        """Give a key its end, unless it has one by now, or is gone."""
+    async def _retire(self, change: Retire) -> bool:
+        """Give a key its end; False where it has one by now, or is gone."""
         seen = self._live[change.key_id] if self._seen is None else self._seen.get(change.key_id)
         if seen is None:
             del self._live[change.key_id]
-            return
+            return False
         state = self._retired(change, seen.expire)
-        if not (is_marked(seen) and seen.expire == state.expire):
-            await self._update(change.key_id, state)
+        if is_marked(seen) and seen.expire == state.expire:
+            return False
+        await self._update(change.key_id, state)
+        return True
 
     def _retired(self, change: Retire, seen: datetime | None) -> KeyState:
         """The state that the plan gives a key, its end put off by the time that has passed since the plan; `seen` is
@@ -146,7 +149,7 @@ class EnvironmentApply:
             for change in waiting:
                 result = await self._attempt(change)
                 self._results[change.key_id] = result
-                if change.address not in self._elsewhere or result.status is Status.APPLIED:
+                if change.address not in self._elsewhere:
                     self.progress(result)
 
         async with asyncio.TaskGroup() as workers:
@@ -164,7 +167,8 @@ class EnvironmentApply:
             )
         over = self._needs_no_escrow(change)
         try:
-            await self._perform(change)
+            if not await self._perform(change):
+                return Result(change=change, status=Status.ALREADY_SO, message=ANOTHER_DID_IT)
             self._wrote = True
         except Stopped as stopped:
             self._wrote = True
@@ -224,25 +228,24 @@ class EnvironmentApply:
         elif self._failures_in_a_row >= max(self.parallelism, _FEW):
             self._halted = f"the server failed {self._failures_in_a_row} times in a row"
 
-    async def _perform(self, change: Change) -> None:
+    async def _perform(self, change: Change) -> bool:
+        """Make a change; False where that needed no doing any more."""
         match change:
             case Create():
                 leftover = self._live.get(change.leftover) if change.leftover else None
-                minted = await self.delivery.create(change, leftover)
-                self._live[change.key_id] = minted.key
-                if not minted.ours:
-                    self._elsewhere[change.address] = minted.key.id
+                self._live[change.key_id] = await self.delivery.create(change, leftover)
             case Deliver():
                 self._live[change.key_id] = await self.delivery.deliver(change, self._live[change.key_id])
             case Update(after=after):
                 await self._update(change.key_id, after)
             case Retire():
-                await self._retire(change)
+                return await self._retire(change)
             case Delete():
                 await self.delivery.store.delete(change.key_id)
                 del self._live[change.key_id]
             case _:
                 assert_never(change)
+        return True
 
     async def _update(self, key_id: str, state: KeyState) -> None:
         self._live[key_id] = await self.delivery.store.update(self._live[key_id], state)

@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.app import planning
-from reconciler.app.apply import EnvironmentApply, Progress
+from reconciler.app.apply import ANOTHER_DID_IT, EnvironmentApply, Progress
 from reconciler.app.planning import PlannedEnvironment
 from reconciler.app.stopped import AGAIN
 from reconciler.core.beside import InHand, left, still_in_hand
 from reconciler.core.freshness import Standing
 from reconciler.core.guards import check
 from reconciler.core.keys import LiveKey
-from reconciler.core.outcome import EnvironmentOutcome, Result, Status
+from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change
 from reconciler.errors import ReconcilerError
 from reconciler.ports import Clock, Journal, Sinks
@@ -29,7 +29,6 @@ PATIENCE = 60.0
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 5.0
-_DONE = "another run did it"
 
 Waiting = Callable[[Sequence[InHand]], None]
 """Is told at each look what is waited for."""
@@ -111,7 +110,7 @@ class Beside:
 
     def _told(self, stands: Standing, approved: Sequence[Change]) -> list[Result]:
         """The results of what is done by another run, and of what it left in a way that was not approved."""
-        done = [Result(change=change, status=Status.ALREADY_SO, message=_DONE) for change in stands.done]
+        done = [Result(change=change, status=Status.ALREADY_SO, message=ANOTHER_DID_IT) for change in stands.done]
         for result in done:
             self.progress(result)
         by_id = {change.key_id: change for change in approved}
@@ -129,7 +128,7 @@ def _failed(outcome: EnvironmentOutcome, waited: Sequence[InHand]) -> bool:
 
 
 def _is_open(result: Result) -> bool:
-    return result.status not in {Status.APPLIED, Status.ALREADY_SO}
+    return result.status not in DONE
 
 
 def _left_undone(change: Change, message: str) -> Result:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 
-from reconciler.app.minting import Mint, Minted
+from reconciler.app.minting import Mint
 from reconciler.app.stopped import InAnothersHands, Stopped
 from reconciler.app.trial import works
 from reconciler.core.delivery import at
@@ -33,6 +33,7 @@ from reconciler.core.times import show_instant
 from reconciler.errors import CredentialError, ReconcilerError, Rejected, ServerError, SinkError, SinkUnavailable
 from reconciler.ports import Clock, Journal, KeyStore, SecretSink, Sinks, Undoing
 
+_ANOTHER_MADE_IT = "another run made this key"
 _OTHER_FIELDS = "another run made this key with other fields"
 
 
@@ -67,7 +68,7 @@ class Delivery:
     """The means to make and deliver keys of one project; `now` is the server's time at the plan, `is_foreign` tells of
     a key's id whether reconciler made it for another manifest, environment or project.
 
-    Methods tell the key as it is live at the end, and raise Stopped or ReconcilerError.
+    Methods return the key as it is live at the end, and raise Stopped or ReconcilerError.
     """
 
     store: KeyStore
@@ -82,19 +83,17 @@ class Delivery:
     def _mint(self) -> Mint:
         return Mint(store=self.store, journal=self.journal, entropy=self.entropy, now=self.now)
 
-    async def create(self, change: Create, leftover: LiveKey | None) -> Minted:
-        """Make a key; with sinks, deliver and commit it. The leftover must be nobody's work any more. `ours` is one
-        that this run has finished, whoever began it.
-        """
+    async def create(self, change: Create, leftover: LiveKey | None) -> LiveKey:
+        """Make a key; with sinks, deliver and commit it. The leftover must be nobody's work any more."""
         if leftover is not None:
             self._mint.require_abandoned(leftover)
         if not change.sinks:
             return await self._create_without_sinks(change)
         minted = await self._mint.on_probation(change)
         final = _final(change, minted.key)
-        if is_on_probation(minted.key):
-            return Minted(key=await self._commit(minted.key, change.sinks, final, minted=minted.ours), ours=True)
-        return Minted(key=await self._join(minted.key, change.sinks, final), ours=False)
+        if not is_on_probation(minted.key):
+            raise InAnothersHands(Status.FAILED, _ANOTHER_MADE_IT, key_id=minted.key.id)
+        return await self._commit(minted.key, change.sinks, final, minted=minted.ours)
 
     async def deliver(self, change: Deliver, key: LiveKey) -> LiveKey:
         """Bring a live key's secret to its sinks and write its declared fields."""
@@ -106,28 +105,14 @@ class Delivery:
         await self._write_all(key, change.sinks, [])
         return key if change.before == change.after else await self.store.update(key, change.after)
 
-    async def _create_without_sinks(self, change: Create) -> Minted:
+    async def _create_without_sinks(self, change: Create) -> LiveKey:
         key = await self._mint.create(change.key_id, change.after)
         final = _final(change, key)
         if key.state == final:
-            return Minted(key=key, ours=True)
+            return key
         if key.state == change.after:  # a duration counts from the creation, which came later than the plan
-            return Minted(key=await self.store.update(key, final), ours=True)
+            return await self.store.update(key, final)
         raise InAnothersHands(Status.FAILED, _OTHER_FIELDS, key_id=key.id)
-
-    async def _join(self, key: LiveKey, sinks: Sequence[SinkSpec], final: KeyState) -> LiveKey:
-        """A run beside us made and committed this key: end like it did."""
-        if key.state != final:
-            raise InAnothersHands(Status.FAILED, _OTHER_FIELDS, key_id=key.id)
-        if key.secret is None:
-            raise InAnothersHands(
-                Status.UNDELIVERED,
-                "another run made this key, and the server shows its secret to nobody else",
-                "see that run's report: its sinks hold the secret",
-                key_id=key.id,
-            )
-        await self._write_all(key, sinks, [])
-        return key
 
     async def _commit(self, key: LiveKey, sinks: Sequence[SinkSpec], final: KeyState, *, minted: bool) -> LiveKey:
         commit = Commit(key=key, final=final, minted=minted, written=[])

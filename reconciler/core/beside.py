@@ -33,7 +33,7 @@ def in_hand(changes: Iterable[Change], made: Mapping[str, str]) -> tuple[InHand,
     """What to wait for; `made` tells by address the id of a key that another run has in hand."""
     ending: dict[str, set[str]] = {address: set() for address in made}
     for change in changes:
-        if isinstance(change, Retire) and change.address in ending:
+        if isinstance(change, Retire) and change.key_id != made.get(change.address, change.key_id):
             ending[change.address].add(change.key_id)
     return tuple(
         InHand(address=address, key_id=key_id, ending=frozenset(ending[address])) for address, key_id in made.items()

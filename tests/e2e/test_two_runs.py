@@ -190,6 +190,7 @@ def test_ctrl_c_ends_the_wait_and_the_report_says_whose_the_key_is(server: Serve
 
 def until_said(file: Path, words: str) -> str:
     """What a process has said into a file once it says these words."""
+    said = ""
     for _ in range(600):
         said = file.read_text(encoding="utf-8") if file.exists() else ""
         if words in said:

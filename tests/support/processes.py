@@ -141,11 +141,13 @@ class Zygote:
 
     process: Process
 
-    def run(self, folder: Path, *arguments: str, kill: int | None = None) -> Forked:
-        """Run a command in a folder; `kill` says before which line it dies, 0 only counts them."""
+    def run(self, folder: Path, *arguments: str, kill: int | None = None, said: str = "output") -> Forked:
+        """Run a command in a folder; `kill` says before which line it dies, 0 only counts them. What it says goes into
+        the file `said` there.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        output = folder / "output"
+        output = folder / said
         request = {"argv": arguments, "folder": str(folder), "output": str(output), "kill": kill}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
