@@ -6,6 +6,7 @@ JOBS ?= 2
 ARGS ?=
 SEEDS ?= 500
 SEED_START ?= 0
+RUNS ?= 200
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +26,7 @@ unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo tutorial test lint types layers docs pages unit test-live chaos format bench lock clean
+.PHONY: help install demo tutorial test lint types layers docs pages unit test-live chaos two-runs format bench lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +66,9 @@ test-live: $(DEV) ## The main job on your own server: APPWRITE_ENDPOINT, APPWRIT
 
 chaos: $(DEV) ## Kill applies amid faults, and look whether the next one mends all: SEEDS= of them, from SEED_START= on
 	exec $(BIN)/python -W ignore -m tests.chaos --seeds $(SEEDS) --start $(SEED_START) --jobs $(JOBS) $(ARGS)
+
+two-runs: $(DEV) ## Two applies at once over a due rotation, RUNS= times on each profile: one winner, and both end well
+	exec $(BIN)/python -W ignore -m tests.race --runs $(RUNS)
 
 pages: $(DEV) ## Write the pages of docs/reference that are generated anew
 	$(BIN)/python -m docs.generate

@@ -60,12 +60,14 @@ def _works_on(key: LiveKey | None, seen: Listing) -> bool:
 
 
 def left(approved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, live: Live) -> Standing:
-    """Where the changes of an approved plan stand that this run has not made; `beyond` is of their addresses alone."""
+    """Where the changes of an approved plan stand that this run has not made; `beyond` is of their addresses alone, but
+    for those that are stale.
+    """
     asked = {change.address for change in fresh.changes}
     quiet = tuple(change for change in approved.changes if change.address not in asked)
     loud = tuple(change for change in approved.changes if change.address in asked)
     stands = standing(replace(approved, changes=loud), fresh, desired, live)
-    addresses = {change.address for change in loud}
+    addresses = {change.address for change in loud} - {each.address for each in stands.stale}
     return replace(
         stands,
         done=(*quiet, *stands.done),

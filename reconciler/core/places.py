@@ -15,6 +15,8 @@ from reconciler.core.desired import OptionValue, SinkSpec
 
 EXEC = "exec"
 WHOLE_FILES = frozenset({"file", "age"})
+FILES = WHOLE_FILES | {"dotenv"}
+"""Kinds that write beside the manifest: another machine's run has files of its own there."""
 SETTINGS = frozenset({"recipients", "identity", "masked", "protected", "hidden", "visibility", "timeout", "kms_key"})
 _UNLESS_TOLD = {"gitlab_ci": {"scope": "*"}, "vault": {"mount": "secret"}}
 _FIELDS = "aws"

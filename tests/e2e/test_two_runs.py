@@ -6,21 +6,38 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from reconciler.app.beside import PATIENCE
+from reconciler.core.beside import InHand
 from reconciler.core.desired import Desired, SinkSpec
 from reconciler.core.outcome import Status
 from reconciler.core.plan import Deliver
-from tests.support.clocks import StandingClock
+from reconciler.emulator import Profile
+from tests.race.racing import a_course
+from tests.support.clocks import FakeClock, StandingClock
 from tests.support.folders import a_folder
 from tests.support.processes import Server, a_server, delivered, ended, start, write_manifest
-from tests.support.scenarios import NEED_SECRETS_AGAIN, SCENARIOS, Scenario, prepare
+from tests.support.scenarios import NEED_SECRETS_AGAIN, SCENARIOS, Scenario, left_over, prepare
 from tests.support.turns import Turns
-from tests.support.world import Machine, a_world, assert_converged, desired, held, key
+from tests.support.world import (
+    Machine,
+    World,
+    a_world,
+    assert_converged,
+    desired,
+    first_id,
+    generation,
+    held,
+    is_ours,
+    key,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +113,74 @@ async def test_a_run_that_is_second_to_create_a_key_waits_for_the_first_and_look
             writes = [call.route for call in world.line.calls].count("PUT key")
             assert writes == (2 if same_machine else 3)  # the first run's, and one for the server's cache
             assert len({held(sink) for each in wanted for key in each.keys for sink in key.sinks}) == 1
+
+
+async def test_a_run_that_does_not_finish_is_not_waited_for_longer_than_a_minute() -> None:
+    with a_folder() as folder:
+        async with a_world() as world:
+            clock = FakeClock()
+            machine = Machine(world=world, folder=folder, clock=clock)
+            wanted = desired(key("a", machine.dotenv("A")), key("b", machine.dotenv("B")))
+            await left_over(machine, "a", lives=timedelta(days=7))
+
+            (environment,) = (await machine.apply(wanted)).environments
+
+            a, b = environment.results
+            assert (a.status, b.status) == (Status.FAILED, Status.APPLIED)
+            assert a.message == "in progress elsewhere: another run created this key at 2030-01-01T12:00:00Z"
+            assert a.hint == "let it finish, or run apply again after 2030-01-01T12:15:00Z"
+            _, *waits, the_last_wait, _ = clock.sleeps  # a second for the server's cache, before and after
+            assert sum(waits) + the_last_wait == pytest.approx(PATIENCE)
+            assert waits == sorted(waits)
+
+
+class TakenBack(FakeClock):
+    """While somebody sleeps, another run takes its key back, as where its sink refuses."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    async def sleep(self, seconds: float) -> None:
+        await self._world.owner.delete(f"/project/keys/{first_id('a')}")
+        await super().sleep(seconds)
+
+
+@pytest.mark.parametrize("hides", [False, True], ids=["shows secrets", "hides secrets"])
+async def test_what_another_run_takes_back_is_made_by_the_one_that_waited(hides: bool) -> None:
+    with a_folder() as folder:
+        async with a_world(hides=hides) as world:
+            machine = Machine(world=world, folder=folder, clock=TakenBack(world))
+            wanted = desired(key("a", machine.dotenv("A")))
+            waited: list[InHand] = []
+            async with machine.reconciler(wanted) as reconciler:
+                planned = await reconciler.plan()
+                await left_over(machine, "a", lives=timedelta(days=7))
+
+                outcome = await reconciler.apply(planned, waiting=waited.extend)
+
+            assert [result.status for result in outcome.environments[0].results] == [Status.APPLIED]
+            assert waited == [InHand(address="local/a", key_id=first_id("a"))]
+            (made,) = (await world.keys()).values()
+            assert (made["$id"], made["secret"]) == (first_id("a"), held(wanted.keys[0].sinks[0]))
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+async def test_two_homes_of_one_key_do_not_take_it_from_each_other(profile: Profile) -> None:
+    """Where secrets are hidden, machines with files of their own are told to share a place: one rotation, not many."""
+    with a_folder() as here, a_folder() as there:
+        async with a_world(profile, hides=True) as world:
+            machines = [Machine(world=world, folder=here), Machine(world=world, folder=there, seed=1000)]
+            wanted = [desired(key("a", machine.dotenv("A"))) for machine in machines]
+            for _ in range(3):
+                for machine, each in zip(machines, wanted, strict=True):
+                    assert (await machine.apply(each)).complete
+
+            assert sorted(map(generation, filter(is_ours, await world.keys()))) == [1, 2]
+            (told,) = (await machines[0].plan(wanted[0])).plan.environments
+            assert told.changes == ()
+            (warning,) = told.warnings
+            assert f"has delivered {first_id('a')[:-1]}2, which this server never shows again" in warning
 
 
 KEYS = {
@@ -186,6 +271,44 @@ def test_ctrl_c_ends_the_wait_and_the_report_says_whose_the_key_is(server: Serve
     assert waited["message"].startswith("in progress elsewhere: another run created this key at ")
     server.gate("release", project, deliver=True)
     assert ended(first, here).code == 0
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+def test_two_processes_over_a_due_rotation_make_one_generation_and_both_end_well(
+    profile: Profile, tmp_path: Path
+) -> None:
+    """`make two-runs RUNS=200` does it more often."""
+    with a_course(profile, tmp_path) as course:
+        ends = [course.race(same_machine=same) for same in (True, False, True, False)]
+        assert course.generations == len(ends)
+        assert {race.codes for race in ends} == {(0, 0)}
+
+
+def test_two_destroys_at_once_end_like_one(server: Server, tmp_path: Path) -> None:
+    project, here, there = sites(server, tmp_path, same_machine=False)
+    assert ended(start(here, *APPLY), here).code == 0
+    destroy = "destroy", "-e", "live", "--auto-approve"
+    both = [(folder, start(folder, *destroy)) for folder in (here, there)]
+    assert [ended(process, folder).code for folder, process in both] == [0, 0]
+    assert server.keys(project) == {}
+
+
+@pytest.mark.parametrize("same_machine", [True, False], ids=["one machine", "two machines"])
+def test_a_saved_plan_that_two_processes_apply_at_once_is_done_once(
+    server: Server, tmp_path: Path, same_machine: bool
+) -> None:
+    project, here, there = sites(server, tmp_path, same_machine=same_machine)
+    assert ended(start(here, "plan", "--out", "plan.json"), here).code == 0
+    server.gate("arm", project, nth=5, when="before")
+    first = start(here, "apply", "plan.json", stderr="first")
+    server.gate("wait", project, calls=1)
+    second = start(there, "apply", str(here / "plan.json"), "-f", "keys.yaml", "--format", "json", stderr="second")
+    until_said(there / "second", "waiting for another run")
+    server.gate("release", project, deliver=True)
+    assert ended(first, here, stderr="first").code == 0
+    over = ended(second, there, stderr="second")
+    assert over.code == 0, over
+    assert_one_secret_everywhere(server, project, here, there)
 
 
 def until_said(file: Path, words: str) -> str:
