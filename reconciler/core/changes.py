@@ -62,7 +62,8 @@ def left_behind(key: DesiredKey, match: LiveKey, held: Held) -> Iterable[SinkSpe
         seen = held.get(at(sink, match.id))
         if sink.kind not in FILES or seen is None or seen.note is None or compare(seen, match) is not Match.LACKS:
             continue
-        if seen.note.created < match.created and slug_of(seen.note.key_id) == slug_of(match.id):
+        is_other = seen.note.key_id != match.id and slug_of(seen.note.key_id) == slug_of(match.id)
+        if is_other and seen.note.created <= match.created:
             yield sink
 
 

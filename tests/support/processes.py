@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -124,6 +125,17 @@ def ended(process: Process, folder: Path, *, stderr: str = "stderr") -> Ended:
 def run(folder: Path, *arguments: str) -> Ended:
     """Start a command and wait for it."""
     return ended(start(folder, *arguments), folder)
+
+
+def until_said(file: Path, words: str) -> str:
+    """What a process has said into a file once it says these words."""
+    said = ""
+    for _ in range(600):
+        said = file.read_text(encoding="utf-8") if file.exists() else ""
+        if words in said:
+            return said
+        time.sleep(0.1)
+    raise AssertionError(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
