@@ -7,6 +7,7 @@ ARGS ?=
 SEEDS ?= 500
 SEED_START ?= 0
 YEARS ?= 50
+RUNS ?= 200
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,7 +27,8 @@ unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_TARGET PIP_USER
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo demo-rotation tutorial test lint types layers docs pages unit test-live chaos years format bench lock clean
+.PHONY: help install demo demo-rotation tutorial test lint types layers docs pages unit test-live chaos years two-runs format bench \
+	lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +74,9 @@ chaos: $(DEV) ## Kill applies amid faults, and look whether the next one mends a
 
 years: $(DEV) ## Live through YEARS= years of rotations on each server, other ones each time
 	YEARS=$(YEARS) exec $(BIN)/python -m pytest tests/property/test_rotation_year.py -m slow $(ARGS)
+
+two-runs: $(DEV) ## Two applies at once over a due rotation, RUNS= times on each profile: one winner, and both end well
+	exec $(BIN)/python -W ignore -m tests.race --runs $(RUNS)
 
 pages: $(DEV) ## Write the pages of docs/reference that are generated anew
 	$(BIN)/python -m docs.generate

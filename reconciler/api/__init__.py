@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from reconciler.api.doctoring import examine
@@ -25,6 +26,7 @@ from reconciler.api.reading import Validation, read_manifest, read_manifests, va
 from reconciler.api.wiring import wired
 from reconciler.app import ephemeral, planning, revealing
 from reconciler.app.apply import EnvironmentApply, Progress, preflight, preflight_escrows
+from reconciler.app.beside import Beside, Waiting
 from reconciler.app.bootstrap import Bootstrap
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, PlannedEnvironment, Site
@@ -150,8 +152,11 @@ class Reconciler:
         making = Bootstrap(store=self._only.store, project=project, clock=self.clock, entropy=self.entropy)
         return await making.run(wanted, sink)
 
-    async def apply(self, planned: Planned, *, progress: Progress = lambda _: None) -> Outcome:
-        """Do what was planned.
+    async def apply(
+        self, planned: Planned, *, progress: Progress = lambda _: None, waiting: Waiting = lambda _: None
+    ) -> Outcome:
+        """Do what was planned, and end like a run beside this one that does the same; `waiting` is told of each look
+        at what such a run has in hand.
 
         Raises GuardError where a guard refuses and SinkError where a sink could not be written, both before anything
         is changed. What fails later is told by the outcome.
@@ -168,24 +173,15 @@ class Reconciler:
             folders = dict.fromkeys(site.folder for site in self.sites)
             journals = {folder: stack.enter_context(RunJournal(Path(folder) / FOLDER)) for folder in folders}
             runs = [
-                EnvironmentApply(
-                    plan=each.plan,
-                    live=each.live,
-                    delivery=Delivery(
-                        store=each.site.store,
-                        sinks=self.sinks,
-                        journal=journals[each.site.folder],
-                        clock=self.clock,
-                        entropy=self.entropy,
-                        now=each.live.now,
-                        is_foreign=each.desired.is_foreign,
-                    ),
-                    parallelism=self.parallelism,
+                Beside(
+                    begin=partial(self._begin, journal=journals[each.site.folder], escrow=escrow, progress=progress),
+                    sinks=self.sinks,
+                    journal=journals[each.site.folder],
+                    clock=self.clock,
                     stop=self.stop,
                     progress=progress,
-                    escrow=escrow,
-                    leaked=each.leaked,
-                ).run()
+                    waiting=waiting,
+                ).run(each)
                 for each, escrow in zip(planned.environments, escrows, strict=True)
             ]
             outcome = Outcome(environments=tuple(await asyncio.gather(*runs)))
@@ -193,6 +189,28 @@ class Reconciler:
                 journal.close(success=outcome.complete)
         outcome = with_done(outcome, planned)
         return replace(outcome, warnings=tuple(warning for each in journals.values() for warning in each.warnings))
+
+    def _begin(
+        self, planned: PlannedEnvironment, *, journal: RunJournal, escrow: AgeEscrow | None, progress: Progress
+    ) -> EnvironmentApply:
+        return EnvironmentApply(
+            plan=planned.plan,
+            live=planned.live,
+            delivery=Delivery(
+                store=planned.site.store,
+                sinks=self.sinks,
+                journal=journal,
+                clock=self.clock,
+                entropy=self.entropy,
+                now=planned.live.now,
+                is_foreign=planned.desired.is_foreign,
+            ),
+            parallelism=self.parallelism,
+            stop=self.stop,
+            progress=progress,
+            escrow=escrow,
+            leaked=planned.leaked,
+        )
 
     @property
     def _only(self) -> Site:

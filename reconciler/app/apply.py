@@ -3,7 +3,7 @@
 A change that fails stops only what depends on it: the destructive stage of its environment. A credential that
 the server refuses, or a server that fails as often in a row as there are calls in flight, stops the
 environment; the rest is not attempted. Once `stop` is set nothing new is begun, and what is in flight is
-finished.
+finished. Of a key that another run makes at this moment nothing is touched, nor of those whose place it takes.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from reconciler.app.delivery import Delivery
 from reconciler.app.proving import proven
-from reconciler.app.stopped import AGAIN, Stopped
+from reconciler.app.stopped import AGAIN, InAnothersHands, Stopped
+from reconciler.core.beside import InHand, in_hand
 from reconciler.core.delivery import at
 from reconciler.core.desired import SinkSpec
 from reconciler.core.keys import KeyState, Live, LiveKey
-from reconciler.core.outcome import EnvironmentOutcome, Result, Status
+from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Retire, Update
+from reconciler.core.retiring import is_marked
 from reconciler.core.risks import show_sink
 from reconciler.core.secret import Secret
 from reconciler.core.stages import Stage, stages
@@ -31,6 +33,9 @@ from reconciler.ports import Escrow, Sinks
 _STALE_CACHE_PAUSE = 1.0
 _FEW = 3
 _LATE = timedelta(minutes=15)
+_NOT_THERE = "the key that takes its place is not there yet, so this one works on"
+_ANOTHERS = "left to the run that made the key in its place"
+ANOTHER_DID_IT = "another run did it"
 _NO_SINK = "its secret was delivered nowhere"
 _SHOWN_HINT = "`reconciler reveal ADDRESS` prints it"
 _LOST_HINT = "this server never shows it again: declare deliver, and the next apply makes a key in its place"
@@ -60,6 +65,8 @@ class EnvironmentApply:
     _failures_in_a_row: int = field(init=False, default=0)
     _wrote: bool = field(init=False, default=False)
     _since_plan: timedelta = field(init=False, default=timedelta())
+    _seen: dict[str, LiveKey] | None = field(init=False, default=None)
+    _elsewhere: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._live = {key.id: key for key in self.live.keys}
@@ -70,7 +77,7 @@ class EnvironmentApply:
             if stage.needs == "all" and not self._all_applied():
                 self._halted = self._halted or "something before it failed, and nothing is deleted then"
             if any(isinstance(change, Retire) for change in stage.changes) and not self._halted:
-                await self._look_at_the_clock()
+                await self._look_again()
             await self._run_stage(self._ready(stage))
         await self._refresh_stale_cache()
         await self._prove()
@@ -81,38 +88,65 @@ class EnvironmentApply:
             warnings=tuple(self._warnings),
         )
 
+    @property
+    def in_hand(self) -> tuple[InHand, ...]:
+        """The keys that another run has in hand; known once this one has run."""
+        return in_hand(self.plan.changes, self._elsewhere)
+
     def _all_applied(self) -> bool:
-        return all(result.status is Status.APPLIED for result in self._results.values())
+        return all(result.status in DONE for result in self._results.values())
 
     def _ready(self, stage: Stage) -> tuple[Change, ...]:
         """The changes of a stage, but for those that need another one of their address that failed."""
         if stage.needs != "own":
             return stage.changes
-        failed = {each.change.address for each in self._results.values() if each.status is not Status.APPLIED}
+        failed = {each.change.address for each in self._results.values() if each.status not in DONE}
         for change in stage.changes:
             if change.address in failed:
                 self._results[change.key_id] = Result(
                     change=change,
                     status=Status.NOT_ATTEMPTED,
-                    message="the key that takes its place is not there yet, so this one works on",
+                    message=_ANOTHERS if change.address in self._elsewhere else _NOT_THERE,
                 )
                 self.progress(self._results[change.key_id])
         return tuple(change for change in stage.changes if change.address not in failed)
 
-    async def _look_at_the_clock(self) -> None:
-        """The end of a key that retires counts from now: what came before it may have taken its time."""
+    async def _look_again(self) -> None:
+        """The end of a key that retires counts from now: what came before it may have taken its time, and somebody
+        may have given it an end meanwhile, which is never put off.
+        """
         try:
-            self._since_plan = max(await self.delivery.store.now() - self.plan.now, timedelta())
+            listing = await self.delivery.store.list()
         except ReconcilerError:
             self._since_plan = _LATE  # a bit too late is well; the key's own end still holds
+            return
+        self._since_plan = max(listing.now - self.plan.now, timedelta())
+        self._seen = {key.id: key for key in listing.keys}
 
-    def _retired(self, change: Retire) -> KeyState:
-        """The state that the plan gives a key, its end put off by the time that has passed since the plan."""
+    async def _retire(self, change: Retire) -> bool:
+        """Give a key its end; False where it has one by now, or is gone."""
+        seen = self._live[change.key_id] if self._seen is None else self._seen.get(change.key_id)
+        if seen is None:
+            del self._live[change.key_id]
+            return False
+        state = self._retired(change, seen.expire)
+        if is_marked(seen) and seen.expire == state.expire:
+            return False
+        await self._update(change.key_id, state)
+        return True
+
+    def _retired(self, change: Retire, seen: datetime | None) -> KeyState:
+        """The state that the plan gives a key, its end put off by the time that has passed since the plan; `seen` is
+        the end that it has now, which is put off only where the plan itself does that.
+        """
         end, own = change.after.expire, change.before.expire
-        if end is None or (own is not None and own <= end):
+        if end is None:
             return change.after
-        later = end + self._since_plan
-        return replace(change.after, expire=later if own is None else min(later, own))
+        if own is None or own > end:
+            end = end + self._since_plan if own is None else min(end + self._since_plan, own)
+        if seen is not None and seen != own:
+            end = min(end, seen)
+        return replace(change.after, expire=end)
 
     async def _run_stage(self, changes: tuple[Change, ...]) -> None:
         waiting = iter(changes)
@@ -121,7 +155,8 @@ class EnvironmentApply:
             for change in waiting:
                 result = await self._attempt(change)
                 self._results[change.key_id] = result
-                self.progress(result)
+                if change.address not in self._elsewhere:
+                    self.progress(result)
 
         async with asyncio.TaskGroup() as workers:
             for _ in range(min(self.parallelism, len(changes))):
@@ -138,7 +173,8 @@ class EnvironmentApply:
             )
         over = self._needs_no_escrow(change)
         try:
-            await self._perform(change)
+            if not await self._perform(change):
+                return Result(change=change, status=Status.ALREADY_SO, message=ANOTHER_DID_IT)
             self._wrote = True
         except Stopped as stopped:
             self._wrote = True
@@ -160,6 +196,8 @@ class EnvironmentApply:
 
     async def _stopped(self, change: Change, stopped: Stopped) -> Result:
         """What the report says of a change that was not applied; a secret that nobody shows again goes into escrow."""
+        if isinstance(stopped, InAnothersHands):
+            self._elsewhere[change.address] = stopped.key_id
         result = Result(change=change, status=stopped.status, message=stopped.message, hint=stopped.hint)
         key = stopped.left
         if self.escrow is None or key is None or key.secret is None:
@@ -196,7 +234,8 @@ class EnvironmentApply:
         elif self._failures_in_a_row >= max(self.parallelism, _FEW):
             self._halted = f"the server failed {self._failures_in_a_row} times in a row"
 
-    async def _perform(self, change: Change) -> None:
+    async def _perform(self, change: Change) -> bool:
+        """Make a change; False where that needed no doing any more."""
         match change:
             case Create():
                 leftover = self._live.get(change.leftover) if change.leftover else None
@@ -206,12 +245,13 @@ class EnvironmentApply:
             case Update(after=after):
                 await self._update(change.key_id, after)
             case Retire():
-                await self._update(change.key_id, self._retired(change))
+                return await self._retire(change)
             case Delete():
                 await self.delivery.store.delete(change.key_id)
                 del self._live[change.key_id]
             case _:
                 assert_never(change)
+        return True
 
     async def _update(self, key_id: str, state: KeyState) -> None:
         self._live[key_id] = await self.delivery.store.update(self._live[key_id], state)

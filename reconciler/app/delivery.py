@@ -18,7 +18,7 @@ from datetime import datetime
 from random import Random
 
 from reconciler.app.minting import Mint
-from reconciler.app.stopped import Stopped
+from reconciler.app.stopped import InAnothersHands, Stopped
 from reconciler.app.trial import works
 from reconciler.core.delivery import at
 from reconciler.core.desired import SinkSpec, settled
@@ -33,6 +33,7 @@ from reconciler.core.times import show_instant
 from reconciler.errors import CredentialError, ReconcilerError, Rejected, ServerError, SinkError, SinkUnavailable
 from reconciler.ports import Clock, Journal, KeyStore, SecretSink, Sinks, Undoing
 
+_ANOTHER_MADE_IT = "another run made this key"
 _OTHER_FIELDS = "another run made this key with other fields"
 
 
@@ -90,9 +91,9 @@ class Delivery:
             return await self._create_without_sinks(change)
         minted = await self._mint.on_probation(change)
         final = _final(change, minted.key)
-        if is_on_probation(minted.key):
-            return await self._commit(minted.key, change.sinks, final, minted=minted.ours)
-        return await self._join(minted.key, change.sinks, final)
+        if not is_on_probation(minted.key):
+            raise InAnothersHands(Status.FAILED, _ANOTHER_MADE_IT, key_id=minted.key.id)
+        return await self._commit(minted.key, change.sinks, final, minted=minted.ours)
 
     async def deliver(self, change: Deliver, key: LiveKey) -> LiveKey:
         """Bring a live key's secret to its sinks and write its declared fields."""
@@ -111,20 +112,7 @@ class Delivery:
             return key
         if key.state == change.after:  # a duration counts from the creation, which came later than the plan
             return await self.store.update(key, final)
-        raise Stopped(Status.FAILED, _OTHER_FIELDS)
-
-    async def _join(self, key: LiveKey, sinks: Sequence[SinkSpec], final: KeyState) -> LiveKey:
-        """A run beside us made and committed this key: end like it did."""
-        if key.state != final:
-            raise Stopped(Status.FAILED, _OTHER_FIELDS)
-        if key.secret is None:
-            raise Stopped(
-                Status.UNDELIVERED,
-                "another run made this key, and the server shows its secret to nobody else",
-                "see that run's report: its sinks hold the secret",
-            )
-        await self._write_all(key, sinks, [])
-        return key
+        raise InAnothersHands(Status.FAILED, _OTHER_FIELDS, key_id=key.id)
 
     async def _commit(self, key: LiveKey, sinks: Sequence[SinkSpec], final: KeyState, *, minted: bool) -> LiveKey:
         commit = Commit(key=key, final=final, minted=minted, written=[])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from reconciler.app.stopped import Stopped
+from reconciler.app.stopped import InAnothersHands, Stopped
 from reconciler.core.ids import next_id
 from reconciler.core.keys import KeyState, LiveKey
 from reconciler.core.outcome import Status
@@ -88,10 +88,11 @@ class Mint:
             return
         if not self.journal.abandoned(key.id, key.expire):
             until = show_instant((key.created + IN_PROGRESS).replace(microsecond=0))
-            raise Stopped(
+            raise InAnothersHands(
                 Status.FAILED,
                 f"in progress elsewhere: another run created this key at {show_instant(key.created)}",
                 f"let it finish, or run it again after {until}",
+                key_id=key.id,
             )
 
 

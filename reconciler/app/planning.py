@@ -51,8 +51,8 @@ class Site:
 class PlannedEnvironment:
     """An environment's plan and what it was made from, which holds secrets and stays in memory.
 
-    `done` are changes of a saved plan that need no doing any more, `leaked` the secrets of keys that have leaked, by
-    id.
+    `allow` is what the guards let through, `done` are changes of a saved plan that need no doing any more, `leaked` the
+    secrets of keys that have leaked, by id.
     Its repr is short: on Python 3.11 `asyncio.run` makes one of whatever it is about to return.
     """
 
@@ -61,6 +61,7 @@ class PlannedEnvironment:
     live: Live = field(repr=False)
     plan: EnvironmentPlan = field(repr=False)
     refusals: tuple[Refusal, ...]
+    allow: Allowances = field(default_factory=Allowances)
     done: tuple[Change, ...] = field(default=(), repr=False)
     leaked: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
@@ -141,7 +142,9 @@ async def plan_anew(
         made = plan_environment(desired, live, held)
         refusals = check(desired, made, allow)
         leaked = secrets_of_leaked(made, live, desired, held)
-        return PlannedEnvironment(site=site, desired=desired, live=live, plan=made, refusals=refusals, leaked=leaked)
+        return PlannedEnvironment(
+            site=site, desired=desired, live=live, plan=made, refusals=refusals, allow=allow, leaked=leaked
+        )
 
     seen = await _all(see(site) for site in sites)
     await asyncio.to_thread(check_places, [desired for _, _, desired in seen], sinks)

@@ -24,3 +24,11 @@ class Stopped(Exception):
     def leaving(self, key: LiveKey) -> Stopped:
         """The same, with a key that lives on."""
         return Stopped(self.status, self.message, self.hint, left=key)
+
+
+class InAnothersHands(Stopped):
+    """A change that a run beside this one is making, or has made, to the key `key_id`."""
+
+    def __init__(self, status: Status, message: str, hint: str = AGAIN, *, key_id: str) -> None:
+        super().__init__(status, message, hint)
+        self.key_id = key_id

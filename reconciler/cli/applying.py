@@ -16,7 +16,7 @@ from reconciler.cli.interrupt import interruptible, plain_ctrl_c
 from reconciler.cli.masking import masking
 from reconciler.cli.plan import annotate, render
 from reconciler.cli.progress import progress
-from reconciler.cli.waiting import patiently
+from reconciler.cli.waiting import patiently, waiting_told
 from reconciler.errors import GuardError, UsageError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Run:
                     heard()
                     show(result)
 
-            return await reconciler.apply(planned, progress=report)
+            return await reconciler.apply(planned, progress=report, waiting=waiting_told(heard))
 
     async def _again(self, reconciler: Reconciler, shown: Planned) -> Planned:
         """The plan once more after the user took time to read it; what is done is what was shown."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from reconciler.cli import console
+
+if TYPE_CHECKING:
+    from reconciler.app.beside import Waiting
+    from reconciler.core.beside import InHand
 
 SECONDS = 10.0
 """Between two words, and before the first."""
@@ -37,3 +42,26 @@ def patiently(ctrl_c: str) -> Iterator[Callable[[], None]]:
         yield heard
     finally:
         timer.cancel()
+
+
+def waiting_told(heard: Callable[[], None]) -> Waiting:
+    """What tells of other runs that are waited for: at once, and then now and then, or when it is for other keys.
+
+    `heard` is called each time, for the server has answered.
+    """
+    import time
+
+    told_of: frozenset[str] = frozenset()
+    told_at = 0.0
+
+    def tell(waited: Sequence[InHand]) -> None:
+        nonlocal told_of, told_at
+        heard()
+        keys = frozenset(each.key_id for each in waited)
+        if keys <= told_of and time.monotonic() - told_at < SECONDS:
+            return
+        told_of, told_at = told_of | keys, time.monotonic()
+        more = f" and {len(waited) - 1} more" if len(waited) > 1 else ""
+        console.note(f"waiting for another run: it has {waited[0].address}{more} in hand; Ctrl-C ends the wait")
+
+    return tell

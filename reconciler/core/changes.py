@@ -13,6 +13,7 @@ from reconciler.core.holding import Held, Holding, Match, is_held
 from reconciler.core.holding import match as compare
 from reconciler.core.ids import MAX_GENERATION, key_id, next_id, owned, slug_of
 from reconciler.core.keys import KeyState, Live, LiveKey
+from reconciler.core.places import FILES
 from reconciler.core.plan import Create, Deliver, Mark, Reason, Unchanged, Unseen, Update
 from reconciler.core.probation import can_be_delivered, is_on_probation
 from reconciler.core.quoting import quoted
@@ -41,14 +42,31 @@ def is_lost(key: DesiredKey, match: LiveKey, now: datetime) -> bool:
     return not can_be_delivered(match, now) or is_overdue(key, match, now)
 
 
-def is_secret_lost(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -> bool:
+def is_secret_lost(key: DesiredKey, match: LiveKey, now: datetime, held: Held, *, insists: bool) -> bool:
     """Whether a sink is known to lack the secret of a key that works, and the server never shows it again.
 
-    The next generation takes its place. The secret of an adopted key is whoever made it's to deliver.
+    The next generation takes its place. The secret of an adopted key is whoever made it's to deliver. A file that was
+    left behind counts only where the user `insists`: two machines would else take the key from each other for ever.
     """
     if match.secret is not None or key.adopts == match.id or is_past(key, now) or _is_over(match, now):
         return False
-    return any(_compared(sink, match, held) is Match.LACKS for sink in key.sinks)
+    behind = () if insists else tuple(left_behind(key, match, held))
+    return any(_compared(sink, match, held) is Match.LACKS and sink not in behind for sink in key.sinks)
+
+
+def left_behind(key: DesiredKey, match: LiveKey, held: Held) -> Iterable[SinkSpec]:
+    """The files that hold the secret of an earlier generation. A key is committed only once its secret is in all of its
+    sinks, so whoever committed this one has other files.
+    """
+    if match.secret is not None or is_unfinished(key, match):
+        return
+    for sink in key.sinks:
+        seen = held.get(at(sink, match.id))
+        if sink.kind not in FILES or seen is None or seen.note is None or compare(seen, match) is not Match.LACKS:
+            continue
+        is_other = seen.note.key_id != match.id and slug_of(seen.note.key_id) == slug_of(match.id)
+        if is_other and seen.note.created <= match.created:
+            yield sink
 
 
 def may_be_held(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -> bool:

@@ -146,7 +146,7 @@ def _left_of_create(change: Create, now: _Now) -> _Left:
         case Create():
             same = _is_after(change, entry.after) and (entry.expiry, entry.sinks) == (change.expiry, change.sinks)
             if entry.leftover in {None, change.leftover}:
-                left = same and not _overwrites_more(change, entry)
+                left = same and entry.follows == change.follows and not _overwrites_more(change, entry)
             else:
                 left = same and _is_on_trial(change, now.live.get(entry.leftover))
         case Deliver(before=before, after=after, sinks=sinks):
@@ -191,9 +191,13 @@ def _left_of_deliver(change: Deliver, entry: Entry) -> _Left:
 
 
 def _overwrites_more(change: Change, entry: Create | Deliver, besides: Iterable[SinkSpec] = ()) -> bool:
-    """Whether a fresh change overwrites a value that the saved one did not show; `besides` are sinks that it leaves."""
+    """Whether a fresh change overwrites a value that the saved one did not show; `besides` are sinks that it leaves. A
+    rotation need not show that it overwrites the secret of the key whose place it takes.
+    """
     left = {show_sink(at(sink, entry.key_id)) for sink in besides}
-    return any(mark.detail.partition(", of key ")[0] not in left for mark in replaced(entry) - replaced(change))
+    follows = change.follows if isinstance(change, Create) else None
+    more = (mark.detail.partition(", of key ") for mark in replaced(entry) - replaced(change))
+    return any(sink not in left and (follows is None or whose != follows) for sink, _, whose in more)
 
 
 def _left_of_update(change: Update, entry: Entry, live: KeyState | None) -> _Left:

@@ -18,6 +18,8 @@ from reconciler.core.desired import OptionValue, SinkSpec
 
 EXEC = "exec"
 WHOLE_FILES = frozenset({"file", "age"})
+FILES = WHOLE_FILES | {"dotenv"}
+"""Kinds that write beside the manifest: another machine's run has files of its own there."""
 SETTINGS = frozenset(
     {
         "recipients",

@@ -17,6 +17,7 @@ from reconciler.core.changes import (
     is_past,
     is_secret_lost,
     is_unfinished,
+    left_behind,
     reconcile,
     unseen,
     unseen_of_new,
@@ -37,10 +38,12 @@ from reconciler.core.plan import (
     Reason,
     Unchanged,
     Unmanaged,
+    Update,
 )
 from reconciler.core.probation import is_on_probation
 from reconciler.core.protecting import protected, unused_protection
 from reconciler.core.pruning import delete, pruned
+from reconciler.core.risks import show_sink
 from reconciler.core.rotation import Due, due
 from reconciler.core.superseding import DEFAULT_OVERLAP, still_used, superseded
 from reconciler.core.times import show_instant
@@ -192,7 +195,7 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: Draft, held: Held) 
     if match is not None and is_lost(key, match, live.now):
         draft.add([end_of_unfinished(draft, key, match, held)])
         entry = create(desired, key, live, held, leftover=match.id)
-    elif match is not None and (why := _why_follow(key, match, live, held)):
+    elif match is not None and (why := _why_follow(key, match, draft, held)):
         entry = _follow(key, match, draft, held, why)
     elif match is not None:
         entry = reconcile(desired, key, match, live, held)
@@ -203,14 +206,28 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: Draft, held: Held) 
         draft.unseen += unseen_of_new(entry, held)
     draft.add([entry])
     draft.warnings += _warnings(key, match, entry, draft)
+    if match is not None and isinstance(entry, Unchanged | Update):
+        draft.warnings += _left_behind(key, match, held)
 
 
-def _why_follow(key: DesiredKey, match: LiveKey, live: Live, held: Held) -> Due | None:
+def _left_behind(key: DesiredKey, match: LiveKey, held: Held) -> list[str]:
+    """A warning of each file to which the secret of a live key never came."""
+    return [
+        f"{key.address}: {show_sink(at(sink, match.id))} holds an earlier key's secret: a run that does not share this "
+        f"file has delivered {match.id}, which this server never shows again. Deliver to a place that all runs "
+        f"share; --target {key.address} makes another key here"
+        for sink in left_behind(key, match, held)
+    ]
+
+
+def _why_follow(key: DesiredKey, match: LiveKey, draft: Draft, held: Held) -> Due | None:
     """Why another generation is to take the place of a key that was committed."""
+    now, insists = draft.live.now, bool(draft.desired.selection.targets)
     if is_unfinished(key, match):
         return None
-    lost = Due(reason=Reason.SECRET_LOST, detail="") if is_secret_lost(key, match, live.now, held) else None
-    return due(key, match, live.now) or lost
+    if (why := due(key, match, now)) or not is_secret_lost(key, match, now, held, insists=insists):
+        return why
+    return Due(reason=Reason.SECRET_LOST, detail="")
 
 
 def _follow(key: DesiredKey, match: LiveKey, draft: Draft, held: Held, why: Due) -> Entry:

@@ -22,6 +22,7 @@ from tests.support.processes import (
     ended,
     run,
     start,
+    until_said,
 )
 from tests.support.sites import KEYS, Site
 
@@ -155,7 +156,10 @@ def test_without_the_journal_the_next_run_waits_until_the_dead_one_cannot_be_at_
     shutil.rmtree(site.folder / ".reconciler")
     (left,) = (key for key in site.server.keys(site.project).values() if key["name"].endswith(" (undelivered)"))
 
-    early = run(site.folder, *APPLY, "--format", "json")
+    waits = start(site.folder, *APPLY, "--format", "json")
+    until_said(site.folder / "stderr", "waiting for another run")
+    waits.send_signal(signal.SIGINT)
+    early = ended(waits, site.folder)
 
     assert early.code == 3
     results = early.report["environments"][0]["results"]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -87,16 +88,16 @@ def a_server(profile: Profile = "main", *, version: str = "2.0.0", hides: bool =
             process.kill()  # a polite end would wait for calls that are held
 
 
-def start(folder: Path, *arguments: str) -> Process:
-    """`python -m reconciler …` in a folder; stderr goes into the file `stderr` there."""
-    with (folder / "stderr").open("w", encoding="utf-8") as stderr:
+def start(folder: Path, *arguments: str, stderr: str = "stderr") -> Process:
+    """`python -m reconciler …` in a folder; what it says goes into the file `stderr` there."""
+    with (folder / stderr).open("w", encoding="utf-8") as said:
         return subprocess.Popen(
             [sys.executable, "-m", "reconciler", *arguments],
             cwd=folder,
             env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=said,
             text=True,
         )
 
@@ -115,15 +116,26 @@ class Ended:
         return json.loads(self.stdout)
 
 
-def ended(process: Process, folder: Path) -> Ended:
+def ended(process: Process, folder: Path, *, stderr: str = "stderr") -> Ended:
     """Wait for a started command."""
     stdout, _ = process.communicate(timeout=_PATIENCE)
-    return Ended(code=process.returncode, stdout=stdout, stderr=(folder / "stderr").read_text(encoding="utf-8"))
+    return Ended(code=process.returncode, stdout=stdout, stderr=(folder / stderr).read_text(encoding="utf-8"))
 
 
 def run(folder: Path, *arguments: str) -> Ended:
     """Start a command and wait for it."""
     return ended(start(folder, *arguments), folder)
+
+
+def until_said(file: Path, words: str) -> str:
+    """What a process has said into a file once it says these words."""
+    said = ""
+    for _ in range(600):
+        said = file.read_text(encoding="utf-8") if file.exists() else ""
+        if words in said:
+            return said
+        time.sleep(0.1)
+    raise AssertionError(said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +153,13 @@ class Zygote:
 
     process: Process
 
-    def run(self, folder: Path, *arguments: str, kill: int | None = None) -> Forked:
-        """Run a command in a folder; `kill` says before which line it dies, 0 only counts them."""
+    def run(self, folder: Path, *arguments: str, kill: int | None = None, said: str = "output") -> Forked:
+        """Run a command in a folder; `kill` says before which line it dies, 0 only counts them. What it says goes into
+        the file `said` there.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        output = folder / "output"
+        output = folder / said
         request = {"argv": arguments, "folder": str(folder), "output": str(output), "kill": kill}
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()

@@ -19,7 +19,7 @@ async def _applied(machine: Machine, wanted: Desired) -> None:
     assert outcome.complete, outcome
 
 
-async def _left_over(machine: Machine, slug: str, *, lives: timedelta) -> None:
+async def left_over(machine: Machine, slug: str, *, lives: timedelta) -> None:
     """A key that some other machine's run created on probation, and no run of this machine knows of."""
     world = machine.world
     body: dict[str, Any] = {
@@ -67,14 +67,14 @@ async def deleted(machine: Machine) -> Desired:
 
 async def resumed(machine: Machine) -> Desired:
     """A run on another machine died an hour ago between creation and delivery."""
-    await _left_over(machine, "a", lives=timedelta(days=7))
+    await left_over(machine, "a", lives=timedelta(days=7))
     machine.world.time.move(hours=1)
     return desired(key("a", machine.dotenv("A")), key("b", machine.dotenv("B")))
 
 
 async def too_late(machine: Machine) -> Desired:
     """A run died so long ago that its key is dead by now."""
-    await _left_over(machine, "a", lives=timedelta(days=7))
+    await left_over(machine, "a", lives=timedelta(days=7))
     machine.world.time.move(days=8)
     return desired(key("a", machine.dotenv("A")))
 
@@ -102,7 +102,7 @@ async def everything(machine: Machine) -> Desired:
     sinks = [machine.dotenv(name) for name in "ABCDE"]
     await _applied(machine, desired(*(key(name, sink) for name, sink in zip("abx", sinks, strict=False)), key("y")))
     machine.remove("app.env")
-    await _left_over(machine, "d", lives=timedelta(days=7))
+    await left_over(machine, "d", lives=timedelta(days=7))
     machine.world.time.move(minutes=20)
     machine.parallelism = 5
     return desired(

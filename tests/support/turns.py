@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from itertools import chain, cycle
 from typing import Any
 
 from reconciler.emulator.wire import ASGIApp, Receive, Scope, Send
@@ -30,14 +31,16 @@ class Turns:
         return wait_and_go
 
     async def take(self, runs: Iterable[Coroutine[Any, Any, Any]], order: Iterable[int]) -> list[Any]:
-        """The results of the runs; `order` names, call by call, whose is next, as long as both are waiting."""
+        """The results of the runs; `order` names, call by call, whose is next, as long as both are waiting;
+        after that they take turns.
+        """
         tasks = [asyncio.create_task(run) for run in runs]
-        choices = iter(order)
+        choices = chain(order, cycle((0, 1)))
         while not all(task.done() for task in tasks):
             for _ in range(_SETTLES):
                 await asyncio.sleep(0)
             runners = sorted(runner for runner, turns in self._waiting.items() if turns)
             if runners:
-                wanted = next(choices, 0)
+                wanted = next(choices)
                 self._waiting[wanted if wanted in runners else runners[0]].pop(0).set()
         return [await task for task in tasks]

@@ -32,6 +32,7 @@ from reconciler.emulator import Emulator, Profile
 from reconciler.emulator.store import Key as StoredKey
 from reconciler.emulator.wire import ASGIApp
 from reconciler.errors import Position
+from reconciler.ports import Clock
 from tests.support.builders import names_of
 from tests.support.clocks import FakeClock
 from tests.support.hiding import hiding
@@ -154,7 +155,7 @@ class Machine:
     folder: Path
     seed: int = 0
     parallelism: int = 1
-    clock: FakeClock = field(default_factory=FakeClock)
+    clock: Clock = field(default_factory=FakeClock)
     line: ASGIApp | None = None
 
     @asynccontextmanager

@@ -136,6 +136,52 @@ def test_under_another_name_generations_begin_anew() -> None:
     assert {change.key_id for change in made.changes if isinstance(change, Retire)} == {LAST.id}
 
 
+EARLIER = note_of(replace(SHOWN, created=SHOWN.created - SECOND), OTHER)
+"""The note of the generation before the live one."""
+
+
+def with_second(held: Holding, *, targets: tuple[str, ...] = (), sink: SinkSpec = SINK) -> EnvironmentPlan:
+    wish = replace(desired(wanted(sinks=(sink,))), selection=Selection(targets=targets))
+    second = live_key(generation=2, secret=None)
+    return plan_environment(wish, live(second), {sink: held})
+
+
+def test_a_file_that_was_left_behind_takes_no_key_from_the_machine_that_has_it() -> None:
+    made = with_second(holding(OTHER, EARLIER))
+
+    assert made.changes == ()
+    (warning,) = made.warnings
+    assert warning == (
+        "staging/ci: dotenv secrets/staging.env APPWRITE_API_KEY holds an earlier key's secret: a run that does not "
+        f"share this file has delivered {owned_id('ci', 2)}, which this server never shows again. Deliver to a place "
+        "that all runs share; --target staging/ci makes another key here"
+    )
+
+
+def test_where_the_user_names_the_key_a_file_that_was_left_behind_gets_the_next_one() -> None:
+    made = with_second(holding(OTHER, EARLIER), targets=("staging/ci",))
+
+    assert [change.key_id for change in made.changes if isinstance(change, Create)] == [owned_id("ci", 3)]
+    assert made.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [EMPTY, holding(OTHER, note_of(live_key("backend"), OTHER)), holding(SECRET, NOTE_OF_OLD)],
+    ids=["emptied", "another key's", "changed by hand"],
+)
+def test_a_file_that_otherwise_lacks_the_secret_gets_that_of_a_new_key(other: Holding) -> None:
+    assert [change.key_id for change in with_second(other).changes if isinstance(change, Create)] == [owned_id("ci", 3)]
+
+
+def test_a_place_that_runs_share_is_never_left_behind() -> None:
+    vault = SinkSpec(kind="vault", options=(("path", "ci"),))
+
+    made = with_second(Holding(occupied=True, note=EARLIER), sink=vault)
+
+    assert [change.key_id for change in made.changes if isinstance(change, Create)] == [owned_id("ci", 3)]
+
+
 @pytest.mark.parametrize(
     ("held", "why"),
     [
