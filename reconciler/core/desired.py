@@ -51,11 +51,13 @@ class Rotation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forced:
     """That somebody asks for the next generation now, whatever its date: of every key that the selection admits, or of
-    those whose newest generation is as old as `older_than`. One that is `compromised` ends at once.
+    those whose newest generation is as old as `older_than`. One that is `compromised` ends at once. A generation that
+    was made `since` then is the one that was asked for: so a run looks again that waited for another one.
     """
 
     older_than: timedelta | None = None
     compromised: bool = False
+    since: datetime | None = None
 
 
 Prune = Literal["delete", "expire", "report"]

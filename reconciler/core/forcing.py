@@ -36,7 +36,9 @@ _HOUR = timedelta(hours=1)
 
 def force(draft: Draft, forced: Forced, key: DesiredKey, match: LiveKey, older: Sequence[LiveKey], held: Held) -> None:
     """Plan what is asked for of a declared key: `match` is its newest live one, `older` are those before it."""
-    if not forced.compromised and _is_begun(key, match, older, draft.live):
+    if forced.since is not None and not is_unfinished(key, match) and match.created >= forced.since:
+        draft.add([_left(key, match), *_ends(forced, key, older, draft.live, match.id)])
+    elif not forced.compromised and _is_begun(key, match, older, draft.live):
         draft.warnings.append(
             f"{key.address}: {match.id} was made by a run that did not finish, and no other one is made now; the one "
             "before it retires. Run rotate again where another one is meant"

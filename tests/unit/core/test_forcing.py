@@ -205,6 +205,21 @@ def test_the_credential_of_the_run_is_rotated_and_left_to_another_run() -> None:
     assert (Create, "g3", Reason.ASKED) in told(again)
 
 
+@pytest.mark.parametrize("compromised", [False, True], ids=["asked", "compromised"])
+def test_what_a_run_beside_this_one_has_made_since_is_what_was_asked_for(compromised: bool) -> None:
+    forced = Forced(compromised=compromised, since=NOW - DAY)
+
+    made = plan(generation(), generation(2, age=DAY), forced=forced)
+
+    ended = (Delete, "g1", Reason.LEAKED) if compromised else (Retire, "g1", Reason.SUPERSEDED)
+    assert told(made) == [ended]
+    assert plan(generation(2, age=DAY), forced=forced).changes == ()
+    assert any(isinstance(each, Create) for each in plan(generation(2, age=2 * DAY), forced=forced).changes)
+    assert any(
+        isinstance(each, Deliver) for each in plan(generation(), undelivered(generation=2), forced=forced).changes
+    )
+
+
 # --- compromised ---
 
 
