@@ -50,8 +50,6 @@ class Beside:
         """Do what was planned, and what other runs leave of it; never raises for what a server or a sink does."""
         apply = self.begin(planned)
         outcome = await apply.run()
-        if planned.desired.forced is not None and planned.desired.forced.compromised:
-            return outcome  # what another run leaves is judged by a plan that ends no leaked key
         until = self.clock.monotonic() + PATIENCE
         while (waited := apply.in_hand) and self.clock.monotonic() < until and not _failed(outcome, waited):
             try:
@@ -94,8 +92,10 @@ class Beside:
         self, planned: PlannedEnvironment, outcome: EnvironmentOutcome
     ) -> tuple[PlannedEnvironment, EnvironmentOutcome]:
         """What is left of a plan, judged by the guards once more, and how the rest of it ended."""
-        selection = planned.desired.selection
-        looked = await planning.plan_anew([planned.site], self.sinks, planned.allow, selection)
+        selection, forced = planned.desired.selection, planned.desired.forced
+        if forced is not None:
+            forced = replace(forced, since=planned.plan.now)
+        looked = await planning.plan_anew([planned.site], self.sinks, planned.allow, selection, forced)
         (fresh,) = looked.environments
         over = [result for result in outcome.results if not _is_open(result)]
         approved = replace(planned.plan, changes=tuple(each.change for each in outcome.results if _is_open(each)))

@@ -18,12 +18,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from reconciler.core.changes import create, is_lost, is_past, is_unfinished, reconcile
+from reconciler.core.changes import create, is_lost, is_past, is_secret_lost, is_unfinished, reconcile
 from reconciler.core.desired import DesiredKey, Forced
 from reconciler.core.drafting import Draft, end_of_unfinished, next_generation
+from reconciler.core.globs import EVERYTHING
 from reconciler.core.holding import Held
 from reconciler.core.keys import Live, LiveKey
-from reconciler.core.plan import Entry, Reason, Unchanged
+from reconciler.core.plan import Deliver, Entry, Reason, Unchanged
 from reconciler.core.pruning import delete
 from reconciler.core.retiring import is_marked
 from reconciler.core.rotation import Due
@@ -36,8 +37,8 @@ _HOUR = timedelta(hours=1)
 
 def force(draft: Draft, forced: Forced, key: DesiredKey, match: LiveKey, older: Sequence[LiveKey], held: Held) -> None:
     """Plan what is asked for of a declared key: `match` is its newest live one, `older` are those before it."""
-    if forced.since is not None and not is_unfinished(key, match) and match.created >= forced.since:
-        draft.add([_left(key, match), *_ends(forced, key, older, draft.live, match.id)])
+    if _is_made_since(draft, forced, key, match, held):
+        draft.add([_delivered(draft, key, match, held), *_ends(forced, key, older, draft.live, match.id)])
     elif not forced.compromised and _is_begun(key, match, older, draft.live):
         draft.warnings.append(
             f"{key.address}: {match.id} was made by a run that did not finish, and no other one is made now; the one "
@@ -52,6 +53,19 @@ def force(draft: Draft, forced: Forced, key: DesiredKey, match: LiveKey, older: 
         _finish(draft, forced, key, match, older, held)
     else:
         _follow(draft, forced, key, match, older, held)
+
+
+def _is_made_since(draft: Draft, forced: Forced, key: DesiredKey, match: LiveKey, held: Held) -> bool:
+    """Whether another run has made the newest key since this was asked for, and its secret can be in each sink."""
+    if forced.since is None or is_unfinished(key, match) or match.created < forced.since:
+        return False
+    return not is_secret_lost(key, match, draft.live.now, held, insists=True)
+
+
+def _delivered(draft: Draft, key: DesiredKey, match: LiveKey, held: Held) -> Entry:
+    """What brings the key that another run has made to the sinks that are known to lack it: they may be other ones."""
+    entry = reconcile(replace(draft.desired, selection=EVERYTHING), key, match, draft.live, held)
+    return entry if isinstance(entry, Deliver) else _left(key, match)
 
 
 def _is_begun(key: DesiredKey, match: LiveKey, older: Sequence[LiveKey], live: Live) -> bool:

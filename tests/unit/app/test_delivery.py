@@ -433,7 +433,7 @@ async def test_a_key_that_a_run_beside_this_one_made_and_committed_is_left_until
 ) -> None:
     outcome = await between_plan_and_apply(shop, WISH, sinks, name=name)
 
-    assert told(outcome, "new") == "another run made this key | run apply again"
+    assert told(outcome, "new") == "another run made this key | run it again"
     assert sink.writes == []
 
 
