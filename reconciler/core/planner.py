@@ -56,8 +56,8 @@ class _Draft:
             if isinstance(entry, Unchanged):
                 self.unchanged.append(entry)
             else:
-                marks = (*entry.marks, *denials.denied(entry, self.live))
-                self.changes.append(replace(entry, marks=marks))
+                denied = tuple(denials.denied(entry, self.live))
+                self.changes.append(replace(entry, marks=(*entry.marks, *denied)) if denied else entry)
 
 
 def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPlan:
