@@ -62,7 +62,7 @@ for command in (init, bootstrap, doctor, validate, plan, apply, destroy, reveal,
     cli.add_command(command)
 
 
-def _go_without() -> None:
+def go_without() -> None:
     """Spare the process what httpx, httpcore and deepdiff look for and this program has no use for.
 
     That is httpx's own command line, with which rich and pygments are loaded: a fifth of a cold start. Pydantic, whose
@@ -77,7 +77,7 @@ def _go_without() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    _go_without()
+    go_without()
     # A command builds up what it works on and ends: to look for garbage after every 700 objects costs a seventh of it.
     gc.set_threshold(10_000)
     console.open_closed()
