@@ -79,7 +79,7 @@ def main() -> NoReturn:
     """Run the command line and exit."""
     go_without()
     # A command builds up what it works on and ends: to look for garbage after every 700 objects costs a seventh of it.
-    gc.set_threshold(10_000)
+    gc.set_threshold(50_000)
     console.open_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does, where an encoding lacks a character

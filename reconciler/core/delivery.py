@@ -55,10 +55,14 @@ def _filled(value: OptionValue, value_of: Callable[[str], str]) -> OptionValue:
 
 def at(sink: SinkSpec, key_id: str) -> SinkSpec:
     """The sink of one generation: `{id}`, the last placeholder, is filled in; the sink itself where it has none."""
-    if not any(has_placeholder(value) for _, value in sink.options):
+    if not _is_template(sink):
         return sink
     options = tuple((name, _filled(value, lambda _: key_id)) for name, value in sink.options)
     return sink if options == sink.options else replace(sink, options=options)
+
+
+def _is_template(sink: SinkSpec) -> bool:
+    return any(map(has_placeholder, dict(sink.options).values()))
 
 
 @lru_cache(maxsize=1024)

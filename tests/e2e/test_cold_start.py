@@ -68,5 +68,14 @@ def test_help_loads_no_library_but_click(added: set[str]) -> None:
     assert roots - sys.stdlib_module_names == {"click", "reconciler"}
 
 
+def test_a_plan_goes_without_what_its_libraries_look_for_and_nobody_uses() -> None:
+    loaded = _modules(
+        f"import sys; from reconciler.cli.main import go_without; go_without(); import deepdiff, httpx; {_LOADED}"
+    )
+
+    assert {"deepdiff", "httpx"} <= loaded
+    assert loaded & {"pydantic", "pygments", "rich", "sniffio"} == set()
+
+
 def test_help_loads_nothing_heavy_of_the_standard_library(added: set[str]) -> None:
     assert added & _HEAVY == set()
