@@ -22,6 +22,7 @@ from benchmarks.processes import COMMAND
 from benchmarks.worlds import manifest
 from reconciler.api import Reconciler, read_manifest, shipped_catalogue
 from reconciler.app.planning import Site
+from reconciler.cli.main import go_without
 from reconciler.core.connecting import connection
 from reconciler.core.desired import Connection, Desired
 from reconciler.core.keys import ServerFacts
@@ -82,6 +83,7 @@ QUICK = (
 
 def figures(folder: Path, trials: tuple[Trial, ...] = TRIALS) -> Iterator[Figure]:
     """A figure for each trial."""
+    go_without()  # as the command does
     for number, trial in enumerate(trials):
         tries = [_try(trial, folder / f"{number}-{turn}") for turn in range(trial.times)]
         best = min(tries)

@@ -14,12 +14,12 @@ from reconciler.cli import login as logins
 from reconciler.cli.interrupt import plain_ctrl_c
 from reconciler.cli.masking import masking
 from reconciler.cli.waiting import patiently
-from reconciler.core.holding import UNSEEN, Holding, Note
 from reconciler.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
     from reconciler.api import FirstKey, Made
     from reconciler.core.desired import Expiry
+    from reconciler.core.holding import Holding, Note
     from reconciler.core.secret import Secret
 
 
@@ -119,6 +119,8 @@ class _Printed:
 
     def look(self) -> Holding:
         """What was printed is gone."""
+        from reconciler.core.holding import UNSEEN
+
         return UNSEEN
 
     def write(self, secret: Secret, _: Note | None) -> None:

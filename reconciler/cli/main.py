@@ -80,22 +80,24 @@ for command in (
     cli.add_command(command)
 
 
-def _go_without() -> None:
-    """Spare the process what httpx and httpcore look for and this program has no use for.
+def go_without() -> None:
+    """Spare the process what httpx, httpcore and deepdiff look for and this program has no use for.
 
-    That is httpx's own command line, with which rich and pygments are loaded: a fifth of a cold start. And sniffio,
-    which is searched for at every call anew where it is not installed.
+    That is httpx's own command line, with which rich and pygments are loaded: a fifth of a cold start. Pydantic, whose
+    models deepdiff would know: a third of a second wherever it happens to be installed. And sniffio, which is searched
+    for at every call anew where it is not installed.
     """
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("pydantic", None)  # type: ignore[arg-type]
     if find_spec("sniffio") is None:
         sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 
 def main() -> NoReturn:
     """Run the command line and exit."""
-    _go_without()
+    go_without()
     # A command builds up what it works on and ends: to look for garbage after every 700 objects costs a seventh of it.
-    gc.set_threshold(10_000)
+    gc.set_threshold(50_000)
     console.open_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does, where an encoding lacks a character

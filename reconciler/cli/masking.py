@@ -8,14 +8,19 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from reconciler.cli import console
-from reconciler.core.secret import Secret
-from reconciler.ports import Mask, unmasked
+
+if TYPE_CHECKING:
+    from reconciler.core.secret import Secret
+    from reconciler.ports import Mask
 
 
 def masking() -> Mask:
     """The mask of a run."""
+    from reconciler.ports import unmasked
+
     return _Masking() if os.environ.get("GITHUB_ACTIONS") == "true" else unmasked
 
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
-from reconciler.core.desired import OptionValue, SinkSpec
-from reconciler.core.templates import fill
+from reconciler.core.desired import OptionValue, SinkSpec, Subject
+from reconciler.core.templates import fill, has_placeholder
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -30,8 +30,8 @@ def sink_of(written: Mapping[str, Mapping[str, Any]]) -> SinkSpec:
     )
 
 
-def filled(sink: SinkSpec, value_of: Callable[[str], str], folder: str) -> SinkSpec:
-    """The sink with its placeholders replaced, and its path joined to the manifest's folder.
+def filled(sink: SinkSpec, value_of: Callable[[str], str], folder: str, subject: Subject | None = None) -> SinkSpec:
+    """The sink of a key with its placeholders replaced, and its path joined to the manifest's folder.
 
     `..` takes back the folder before it, so that two ways to write one path are one sink.
     """
@@ -40,7 +40,7 @@ def filled(sink: SinkSpec, value_of: Callable[[str], str], folder: str) -> SinkS
         (name, _joined(folder, value) if name == "path" and isinstance(value, str) else value)
         for name, value in options
     )
-    return SinkSpec(kind=sink.kind, options=joined, folder=folder)
+    return SinkSpec(kind=sink.kind, options=joined, folder=folder, subject=subject)
 
 
 def _filled(value: OptionValue, value_of: Callable[[str], str]) -> OptionValue:
@@ -54,9 +54,15 @@ def _filled(value: OptionValue, value_of: Callable[[str], str]) -> OptionValue:
 
 
 def at(sink: SinkSpec, key_id: str) -> SinkSpec:
-    """The sink of one generation: `{id}`, the last placeholder, is filled in."""
+    """The sink of one generation: `{id}`, the last placeholder, is filled in; the sink itself where it has none."""
+    if not _is_template(sink):
+        return sink
     options = tuple((name, _filled(value, lambda _: key_id)) for name, value in sink.options)
     return sink if options == sink.options else replace(sink, options=options)
+
+
+def _is_template(sink: SinkSpec) -> bool:
+    return any(map(has_placeholder, dict(sink.options).values()))
 
 
 @lru_cache(maxsize=1024)

@@ -39,8 +39,8 @@ class Draft:
             if isinstance(entry, Unchanged):
                 self.unchanged.append(entry)
             else:
-                marks = (*entry.marks, *denials.denied(entry, self.live))
-                self.changes.append(replace(entry, marks=marks))
+                denied = tuple(denials.denied(entry, self.live))
+                self.changes.append(replace(entry, marks=(*entry.marks, *denied)) if denied else entry)
 
 
 def next_generation(draft: Draft, key: DesiredKey, match: LiveKey, held: Held, why: Due) -> Create | None:

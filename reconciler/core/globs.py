@@ -25,7 +25,7 @@ class Selection:
     def admits(self, address: str) -> bool:
         """Whether the plan is about this address."""
         wanted = not self.targets or first_match(self.targets, address) is not None
-        return wanted and first_match(self.excludes, address) is None
+        return wanted and not (self.excludes and first_match(self.excludes, address))
 
     def without_effect(self, addresses: Iterable[str]) -> list[str]:
         """The globs that match none of the addresses that there are."""

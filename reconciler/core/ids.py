@@ -11,6 +11,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?")
 _ID = re.compile(r"([a-z0-9](?:[a-z0-9-]{0,20}[a-z0-9])?)\.([a-z2-7]{8})\.g([1-9a-z][0-9a-z]?)")
@@ -48,6 +49,7 @@ def slug(name: str) -> str:
     return f"{start}-{_hash(name)[:6]}"
 
 
+@lru_cache(maxsize=32_768)
 def tag(realm: Realm, slug: str) -> str:
     """Eight base32 characters that mark a slug as one realm's."""
     return _hash("\0".join(("v1", realm.owner, realm.environment, realm.project, slug)))

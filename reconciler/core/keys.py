@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from reconciler.core.credential import CredentialInUse
 from reconciler.core.secret import Secret
@@ -119,9 +120,14 @@ class ServerFacts:
 
     @property
     def _release(self) -> tuple[int, int, int]:
-        """The version's numbers; zeros where it is not known."""
-        match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", self.version or "")
-        return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else (0, 0, 0)
+        return _numbers(self.version or "")
+
+
+@lru_cache(maxsize=64)
+def _numbers(version: str) -> tuple[int, int, int]:
+    """The numbers of a version; zeros where it is not known. Remembered, for a plan asks once for each change."""
+    match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else (0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

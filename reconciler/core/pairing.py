@@ -78,6 +78,8 @@ def _prefer_working(generations: list[tuple[tuple[bool, int], LiveKey]]) -> None
     """Where all that the present name of an environment has is on probation, a key of the former name that works is
     the newest: what a run that died has left supersedes nothing.
     """
+    if len(generations) == 1:
+        return
     if all(is_on_probation(key) for (current, _), key in generations if current):
         working = [each for each in generations if not each[0][0] and not is_on_probation(each[1])]
         if working:

@@ -20,6 +20,8 @@ def quoted(value: object) -> str:
 
 def clean(text: str) -> str:
     """The text on one line, with every control character written out: a key's name may hold any of them."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 

@@ -104,7 +104,7 @@ def _sink(realm: Realm, key: DeclaredKey, sink: SinkSpec, folder: str) -> SinkSp
                 return f"{{{placeholder}}}"  # the id shows when the key is made
 
     subject = Subject(environment=realm.environment, project=realm.project, name=key.name, address=_address(realm, key))
-    return replace(filled(sink, value_of, folder), subject=subject)
+    return filled(sink, value_of, folder, subject)
 
 
 def _address(realm: Realm, key: DeclaredKey) -> str:

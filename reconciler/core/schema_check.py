@@ -9,9 +9,10 @@ values with each other.)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.document import Path
@@ -49,26 +50,59 @@ def violations(schema: Keywords, data: Any, repeated: Collection[str]) -> Iterat
     """Every violation; `repeated` are the `$ref`s whose values are checked once per shape."""
     from jsonschema import Draft202012Validator, validators
 
-    check_reference = Draft202012Validator.VALIDATORS["$ref"]
-    shape_of = _shapes(schema)
-    passed: set[tuple[str, object]] = set()
-
-    def reference(validator: Validator, ref: str, value: Any, schema: Keywords) -> Iterator[ValidationError]:
-        if ref not in repeated:
-            yield from check_reference(validator, ref, value, schema)
-            return
-        shape = (ref, shape_of(value))
-        if shape not in passed:
-            errors = list(check_reference(validator, ref, value, schema))
-            if not errors:
-                passed.add(shape)
-            yield from errors
-
-    extended: Any = validators.extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator, {"$ref": reference, "pattern": _pattern}
-    )
+    once = _OncePerShape(schema, repeated, Draft202012Validator.VALIDATORS)
+    own = {
+        "$ref": once.reference,
+        "additionalProperties": once.fields,
+        "propertyNames": once.names,
+        "pattern": _pattern,
+    }
+    extended: Any = validators.extend(Draft202012Validator, own)  # type: ignore[no-untyped-call]
     for error in extended(schema).iter_errors(data):
         yield _violation(error)
+
+
+class _OncePerShape:
+    """The keywords by which repeated values are reached, over jsonschema's own `checks`."""
+
+    def __init__(self, schema: Keywords, repeated: Collection[str], checks: Mapping[str, Any]) -> None:
+        self._repeated = repeated
+        self._checks = checks
+        self._shape_of = _shapes(list(_definitions(schema, repeated)))
+        self._passed: set[tuple[str, object]] = set()
+
+    def reference(self, validator: Validator, ref: str, value: Any, schema: Keywords) -> Iterator[ValidationError]:
+        """`$ref`, which remembers what has passed."""
+        errors = self._checks["$ref"](validator, ref, value, schema)
+        if ref not in self._repeated:
+            yield from errors
+            return
+        shape = (ref, self._shape_of(value))
+        if shape not in self._passed:
+            found = list(errors)
+            if not found:
+                self._passed.add(shape)
+            yield from found
+
+    def fields(self, validator: Validator, part: Any, value: Any, schema: Keywords) -> Iterator[ValidationError]:
+        """`additionalProperties`, without a look at fields that have passed: the way down to one costs more."""
+        for each in self._left(part, value, lambda name: value[name]):
+            yield from self._checks["additionalProperties"](validator, part, each, schema)
+
+    def names(self, validator: Validator, part: Any, value: Any, schema: Keywords) -> Iterator[ValidationError]:
+        """`propertyNames`, without a look at names that have passed."""
+        for each in self._left(part, value, lambda name: name):
+            yield from self._checks["propertyNames"](validator, part, each, schema)
+
+    def _left(self, part: Any, value: Any, of: Callable[[str], Any]) -> Iterator[Any]:
+        """The value as it is; where all its fields are for one repeated `$ref`, each one alone that has not passed."""
+        ref = part["$ref"] if isinstance(part, dict) and part.keys() == {"$ref"} else None
+        if ref not in self._repeated or not isinstance(value, dict):
+            yield value
+            return
+        for name, item in value.items():
+            if (ref, self._shape_of(of(name))) not in self._passed:
+                yield {name: item}
 
 
 def _violation(error: Any) -> Violation:
@@ -100,9 +134,21 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern)
 
 
-def _shapes(schema: Keywords) -> Callable[[Any], object]:
-    """The function that gives a value its shape."""
-    classify = _classifier(schema)
+def _definitions(schema: Keywords, references: Iterable[str]) -> Iterator[Any]:
+    """The parts of the schema that references stand for, and those that these refer to."""
+    waiting, met = [*references], set[str]()
+    while waiting:
+        reference = waiting.pop()
+        if reference not in met:
+            met.add(reference)
+            part: Any = reduce(getitem, reference.removeprefix("#/").split("/"), schema)
+            yield part
+            waiting += [value for name, value in _keywords(part) if name == "$ref"]
+
+
+def _shapes(definitions: list[Any]) -> Callable[[Any], object]:
+    """The function that gives a value its shape, as those parts of the schema see it."""
+    classify = _classifier(definitions)
 
     def shape_of(value: Any) -> object:
         kind = type(value)
@@ -117,9 +163,9 @@ def _shapes(schema: Keywords) -> Callable[[Any], object]:
     return shape_of
 
 
-def _classifier(schema: Keywords) -> Callable[[str], object]:
-    """A function that gives two texts one class only when no keyword of the schema tells them apart."""
-    keywords = list(_keywords(schema))
+def _classifier(definitions: list[Any]) -> Callable[[str], object]:
+    """A function that gives two texts one class only when no keyword there tells them apart."""
+    keywords = list(_keywords(definitions))
     patterns = {value for name, value in keywords if name == "pattern"}
     searches = [_compiled(pattern).search for pattern in patterns]
     lengths = sorted({value for name, value in keywords if name in {"minLength", "maxLength"}})

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import NoReturn
 
 REDACTED = "(secret)"
@@ -36,7 +35,9 @@ class Secret:
         return format(REDACTED, spec)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._bytes(), other._bytes())
+        from hmac import compare_digest
+
+        return isinstance(other, Secret) and compare_digest(self._bytes(), other._bytes())
 
     def _bytes(self) -> bytes:
         return self._text.encode(errors="surrogatepass")  # what a file held may be no valid text

@@ -10,6 +10,17 @@ PLACEHOLDERS = ("environment", "project", "name", "id")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
+def has_placeholder(value: object) -> bool:
+    """Whether the value of a field may hold a placeholder; nearly none does, and ten thousand keys ask."""
+    match value:
+        case str():
+            return "{" in value
+        case tuple():
+            return any("{" in text for text in value)
+        case _:
+            return False
+
+
 def unknown_placeholders(template: str) -> list[str]:
     """The names between braces that mean nothing, in order."""
     if "{" not in template:

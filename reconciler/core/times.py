@@ -18,6 +18,8 @@ _UNITS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=
 
 def to_milliseconds(instant: datetime) -> datetime:
     """The instant in UTC, cut (not rounded) to milliseconds, as Appwrite cuts it."""
+    if instant.tzinfo is UTC and not instant.microsecond % 1000:
+        return instant
     utc = instant.astimezone(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 

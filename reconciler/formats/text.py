@@ -84,6 +84,8 @@ class Screen:
 
     def wrap(self, text: str, *, first: str = "", indent: int = 0) -> str:
         """The text folded to the width, `first` before its first line and spaces before the others."""
+        if text.isascii() and text.isprintable() and len(first) + len(text) <= self._width:
+            return f"{first}{text}".rstrip()
         margin = " " * (indent or len(first))
         lines: list[str] = []
         line, left, empty = first, self._width - len(first), True

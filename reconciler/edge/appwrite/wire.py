@@ -28,7 +28,7 @@ class Malformed(Exception):
 def secrets(body: object) -> Iterator[Secret]:
     """The secrets in `Answer.json()`: of a key, or of each key of a page."""
     match body:
-        case {"secret": Secret() as secret} if secret != Secret(""):
+        case {"secret": Secret() as secret} if secret.reveal():
             yield secret
         case {"keys": list(items)}:
             for item in items:
@@ -186,7 +186,7 @@ def _parsed(value: object) -> datetime | None:
 
 
 def _secret(value: object) -> Secret | None:
-    if value is None or value == Secret(""):
+    if value is None or (isinstance(value, Secret) and not value.reveal()):
         return None
     # It goes into a header of the next request, where a line break would be somebody else's header.
     if not isinstance(value, Secret) or not _HEADER_SAFE.fullmatch(value.reveal()):

@@ -45,7 +45,9 @@ class DotenvSink:
 
     def look(self) -> Holding:
         """The variable's value now, and the note above it."""
-        return _holdings(self.path).get(self.variable, EMPTY)
+        bindings = _cut(self.path)[1]  # one variable's worth: each delivery looks twice, and a file may hold hundreds
+        found = [place for place, each in enumerate(bindings) if each.key == self.variable and each.value is not None]
+        return _holding(bindings, found[-1], files.exposed(self.path)) if found else EMPTY
 
     def write(self, secret: Secret, note: Note | None) -> None:
         """Set the variable, on its own line where it has none yet."""
@@ -95,15 +97,21 @@ def _readable(path: Path) -> Mapping[str, Holding] | None:
 
 
 def _holdings(path: Path) -> Mapping[str, Holding]:
-    """What each variable of a file holds; its note is the comment on the line before."""
-    held: dict[str, Holding] = {}
-    before, why = "", files.exposed(path)
-    for binding in _cut(path)[1]:
-        if binding.key is not None and binding.value is not None:
-            note = parse_note(before) if _is_note(before, binding.key) else None
-            held[binding.key] = replace(holding(Secret(binding.value), note), outdated=bool(why), why=why)
-        before = binding.original.string
-    return held
+    """What each variable of a file holds."""
+    bindings, why = _cut(path)[1], files.exposed(path)
+    return {
+        binding.key: _holding(bindings, place, why)
+        for place, binding in enumerate(bindings)
+        if binding.key is not None and binding.value is not None
+    }
+
+
+def _holding(bindings: list[Binding], at: int, why: str) -> Holding:
+    """What a line with a value holds, and why it should not be as it is; its note is the comment on the line before."""
+    binding, before = bindings[at], bindings[at - 1].original.string if at else ""
+    note = parse_note(before) if binding.key is not None and _is_note(before, binding.key) else None
+    seen = holding(None if binding.value is None else Secret(binding.value), note)
+    return replace(seen, outdated=True, why=why) if why else seen
 
 
 def _cut(path: Path) -> tuple[str, list[Binding]]:
@@ -124,8 +132,10 @@ def _parts(text: str) -> list[str]:
     if _BOM in text:  # which the parser drops where it starts
         return [text]
     lines = list(io.StringIO(text, newline=""))
+    if "'" not in text and '"' not in text:
+        return lines
     quoted = [place for place, line in enumerate(lines) if "'" in line or '"' in line]
-    first, last = (quoted[0], quoted[-1] + 1) if quoted else (0, 0)
+    first, last = quoted[0], quoted[-1] + 1
     return [*lines[:first], "".join(lines[first:last]), *lines[last:]]
 
 
