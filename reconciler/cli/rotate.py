@@ -12,7 +12,6 @@ from reconciler.cli import login as logins
 from reconciler.cli import options
 from reconciler.cli.applying import Question, Run, finish
 from reconciler.core.quoting import quoted
-from reconciler.core.times import parse_duration
 from reconciler.errors import UsageError
 
 _GLOB = re.compile(r"[*?\[]")
@@ -92,6 +91,8 @@ def _check(addresses: tuple[str, ...], *, everything: bool) -> None:
 
 
 def _duration(text: str | None) -> timedelta | None:
+    from reconciler.core.times import parse_duration
+
     try:
         return None if text is None else parse_duration(text)
     except ValueError as error:

@@ -28,6 +28,7 @@ COMMANDS = (
     "validate",
     "plan",
     "apply",
+    "rotate",
     "status",
     "destroy",
     "reveal",

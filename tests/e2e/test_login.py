@@ -153,7 +153,7 @@ def test_ctrl_c_within_the_login_waits_for_it_and_logs_out(tmp_path: Path) -> No
 
 def test_a_second_ctrl_c_within_the_login_says_that_a_session_may_live_on(tmp_path: Path) -> None:
     with (
-        _serving(tmp_path, "main", *_slow(20, "POST", "/sessions/email$")),
+        _serving(tmp_path, "main", *_slow(5, "POST", "/sessions/email$")),
         _logged_in(tmp_path, "plan") as screen,
     ):
         screen.type("\x03")
@@ -165,7 +165,7 @@ def test_a_second_ctrl_c_within_the_login_says_that_a_session_may_live_on(tmp_pa
 
 def test_a_second_ctrl_c_at_an_apply_says_that_a_session_may_live_on(tmp_path: Path) -> None:
     with (
-        _serving(tmp_path, "main", *_slow(20, "PUT", "/keys/")),
+        _serving(tmp_path, "main", *_slow(5, "PUT", "/keys/")),
         _logged_in(tmp_path, "apply", "-e", "production", "--auto-approve") as screen,
     ):
         screen.wait_for("Plan: 1 to create")

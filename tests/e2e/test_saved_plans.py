@@ -254,7 +254,9 @@ def first(document: dict[str, Any]) -> dict[str, Any]:
 def delete_by_hand(document: dict[str, Any]) -> None:
     state = {"name": "by-hand", "scopes": ["users.read"], "expire": None, "description": ""}
     common = {"address": "local/by-hand", "id": "by-hand", "reason": "undeclared", "marks": []}
-    document["environments"][0]["changes"].append({"action": "delete", **common, "before": state, "expired": False})
+    document["environments"][0]["changes"].append(
+        {"action": "delete", **common, "before": state, "expired": False, "leaked": False}
+    )
     document["summary"]["delete"] += 1
 
 
