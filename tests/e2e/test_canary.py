@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ from tests.support.canary import (
 )
 from tests.support.command import Command, environment, in_folder
 from tests.support.saving import plan_json
+from tests.support.sweeps import share
 
 REALM = Realm(owner="shop", environment="local", project="p1")
 MANIFEST = """\
@@ -158,9 +160,14 @@ def test_who_looks_at_servers_and_makes_keys_shows_no_credential(
     assert {name for name in files_with_canary(command.folder) if "emulator.sqlite3" not in name} == {"app.env"}
 
 
-@pytest.mark.parametrize("html", [False, True], ids=["api", "page"])
-@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 418, 429, 500, 502])
-@pytest.mark.parametrize("credential", [CREDENTIAL, SESSION, WORD * 9], ids=["key", "session", "old key"])
+@pytest.mark.parametrize(
+    ("credential", "status", "html"),
+    share(
+        tuple(
+            product((CREDENTIAL, SESSION, WORD * 9), (302, 400, 401, 403, 404, 409, 418, 429, 500, 502), (False, True))
+        )
+    ),
+)
 def test_a_server_that_repeats_the_credential_repeats_it_to_nobody(
     command: Command, caplog: pytest.LogCaptureFixture, status: int, html: bool, credential: str
 ) -> None:

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from itertools import count, cycle
+from itertools import count, cycle, product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.chaos.services import TROUBLES, Service
 from tests.chaos.sorts import SORTS
 from tests.support.canary import OWNED, WORD, own_frames
 from tests.support.command import Command, in_folder
+from tests.support.sweeps import share
 
 SERVICES = ("vault", "aws", "github_actions", "gitlab_ci", "kubernetes")
 PLACES = (1, 2, 3, 5)
@@ -154,7 +155,8 @@ def test_a_service_that_fails_at_each_step_in_turn_says_nothing_of_a_secret(
     declare(command, scene, kind, name)
     assert kind.front is not None
     place = Place(kind=name, number=1)
-    for nth, told_in in zip((0, 2, 3, 4, 5, 6), cycle(TWICE), strict=False):
+    steps = share(tuple(zip((0, 2, 3, 4, 5, 6), cycle(TWICE), strict=False)), list(TROUBLES).index(what))
+    for nth, told_in in steps:
         laid = kind.trouble(scene, [Trouble(place=place, what=what, nth=nth)])
         kind.front.expect(laid.rules)
         try:
@@ -163,8 +165,7 @@ def test_a_service_that_fails_at_each_step_in_turn_says_nothing_of_a_secret(
             kind.front.expect(())
 
 
-@pytest.mark.parametrize("status", STATUSES)
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize(("name", "status"), share(tuple(product(SERVICES, STATUSES))))
 def test_a_service_that_repeats_the_secret_repeats_it_to_nobody(
     command: Command,
     caplog: pytest.LogCaptureFixture,

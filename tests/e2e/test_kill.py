@@ -25,6 +25,7 @@ from tests.support.processes import (
     until_said,
 )
 from tests.support.sites import KEYS, Site
+from tests.support.sweeps import STRIDE
 
 APPLY = ("apply", "--auto-approve", "--parallelism", "1")
 SHARES = 2
@@ -95,12 +96,12 @@ def test_killed_during_an_update_or_a_deletion_the_next_run_converges(
 
 @pytest.mark.parametrize("share", range(SHARES))
 def test_killed_before_a_line_of_what_writes_the_next_run_converges(server: Server, zygote: Zygote, share: int) -> None:
-    assert killed_before_lines(server, zygote, 1 + 2 * EVERY * share) * SHARES > 50
+    assert killed_before_lines(server, zygote, 1 + 2 * EVERY * share) * SHARES * STRIDE > 50
 
 
 @pytest.mark.parametrize("share", range(SHARES))
 def test_killed_where_secrets_are_shown_once_none_is_lost(hiding_server: Server, zygote: Zygote, share: int) -> None:
-    assert killed_before_lines(hiding_server, zygote, 1 + EVERY + 2 * EVERY * share) * SHARES > 50
+    assert killed_before_lines(hiding_server, zygote, 1 + EVERY + 2 * EVERY * share) * SHARES * STRIDE > 50
 
 
 def killed_before_lines(server: Server, zygote: Zygote, first: int) -> int:
@@ -109,7 +110,7 @@ def killed_before_lines(server: Server, zygote: Zygote, first: int) -> int:
         counted = zygote.run(Site(server, folder).folder, *APPLY, kill=0)
     assert counted.code == 0
     kills = 0
-    for point in range(first, counted.lines, 2 * EVERY * SHARES):
+    for point in range(first, counted.lines, 2 * EVERY * SHARES * STRIDE):
         with a_folder() as folder:
             site = Site(server, folder)
             # Two runs may differ by a few lines, so that the last points may lie beyond the end of this one.

@@ -11,6 +11,7 @@ import pytest
 from tests.support.folders import a_folder
 from tests.support.processes import Server, Zygote, ended, run, start
 from tests.support.sites import KEYS, Site
+from tests.support.sweeps import STRIDE
 
 PLAN = ("plan", "--out", "plan.json")
 APPLY = ("apply", "plan.json", "--parallelism", "1")
@@ -95,14 +96,14 @@ def test_killed_before_a_line_of_what_writes_the_same_command_finishes_the_plan(
         counted = zygote.run(planned(Site(where, folder), zygote).folder, *APPLY, kill=0)
     assert counted.code == 0
     kills = 0
-    for point in range(1 + EVERY * (2 * share + hides), counted.lines, 2 * EVERY * SHARES):
+    for point in range(1 + EVERY * (2 * share + hides), counted.lines, 2 * EVERY * SHARES * STRIDE):
         with a_folder() as folder:
             site = planned(Site(where, folder), zygote)
             kills += zygote.run(folder, *APPLY, kill=point).code == -signal.SIGKILL
             again = zygote.run(folder, *APPLY)
             assert again.code == 0, f"killed before line {point}, the same command said:\n{again.output}"
             site.assert_converged()
-    assert kills * SHARES > 25
+    assert kills * SHARES * STRIDE > 25
 
 
 def test_killed_again_and_again_the_same_command_gets_there(server: Server, zygote: Zygote, tmp_path: Path) -> None:

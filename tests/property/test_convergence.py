@@ -18,6 +18,7 @@ from reconciler.errors import ReconcilerError
 from tests.support.folders import a_folder
 from tests.support.line import DoneBut, HeldBack, Trouble
 from tests.support.scenarios import SCENARIOS, Scenario, everything, fresh, prepare, resumed, too_late
+from tests.support.sweeps import share
 from tests.support.world import EVERYTHING, a_world, assert_converged
 
 pytestmark = pytest.mark.anyio
@@ -84,20 +85,20 @@ async def survive(
 @pytest.mark.parametrize("trouble", [name for name in TROUBLES if name not in OF_ONE_KIND])
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 async def test_whatever_befalls_one_call_the_next_run_converges(scenario: Scenario, trouble: str) -> None:
-    for nth in range(1, await calls_of(scenario) + 1):
+    for nth in share(range(1, await calls_of(scenario) + 1), list(TROUBLES).index(trouble)):
         await survive(scenario, nth, TROUBLES[trouble])
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 async def test_with_a_key_of_the_project_as_credential_it_converges_as_well(trouble: str) -> None:
-    for nth in range(1, await calls_of(everything, "1.9.x") + 1):
+    for nth in share(range(1, await calls_of(everything, "1.9.x") + 1), list(TROUBLES).index(trouble)):
         await survive(everything, nth, TROUBLES[trouble], "1.9.x")
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 @pytest.mark.parametrize("scenario", [fresh, resumed, too_late], ids=lambda scenario: scenario.__name__)
 async def test_where_secrets_are_shown_once_none_is_lost(scenario: Scenario, trouble: str) -> None:
-    for nth in range(1, await calls_of(scenario, hides=True) + 1):
+    for nth in share(range(1, await calls_of(scenario, hides=True) + 1), list(TROUBLES).index(trouble)):
         await survive(scenario, nth, TROUBLES[trouble], hides=True)
 
 
