@@ -23,6 +23,7 @@ from reconciler.core.desired import SinkSpec
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Retire, Update
+from reconciler.core.probation import is_on_probation
 from reconciler.core.retiring import is_marked
 from reconciler.core.risks import show_sink
 from reconciler.core.secret import Secret
@@ -247,11 +248,24 @@ class EnvironmentApply:
             case Retire():
                 return await self._retire(change)
             case Delete():
+                if is_on_probation(self._live[change.key_id]) and not await self._is_left(change.key_id):
+                    return False
                 await self.delivery.store.delete(change.key_id)
                 del self._live[change.key_id]
             case _:
                 assert_never(change)
         return True
+
+    async def _is_left(self, key_id: str) -> bool:
+        """Whether a key that no run has committed is still there, and its run dead: nobody else has it in hand."""
+        seen = await self.delivery.store.get(key_id)
+        if seen is None:
+            del self._live[key_id]
+        elif not is_on_probation(seen):
+            raise Stopped(Status.FAILED, "another run has committed this key since", AGAIN)
+        else:
+            self.delivery.require_abandoned(seen)
+        return seen is not None
 
     async def _update(self, key_id: str, state: KeyState) -> None:
         self._live[key_id] = await self.delivery.store.update(self._live[key_id], state)

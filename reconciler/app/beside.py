@@ -17,7 +17,7 @@ from reconciler.app.planning import PlannedEnvironment
 from reconciler.app.stopped import AGAIN
 from reconciler.core.beside import InHand, left, still_in_hand
 from reconciler.core.freshness import Standing
-from reconciler.core.guards import check
+from reconciler.core.guards import check, check_limit
 from reconciler.core.keys import LiveKey
 from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change
@@ -55,7 +55,7 @@ class Beside:
             try:
                 if not await self._wait(planned, waited, until):
                     break
-                planned, known = await self._what_is_left(planned, outcome)
+                planned, known = await self._what_is_left(planned, outcome, waited)
             except ReconcilerError as error:
                 more = f"nobody knows what another run has done since: {error.message}"
                 return replace(outcome, warnings=(*outcome.warnings, more))
@@ -89,19 +89,24 @@ class Beside:
             watching.cancel()
 
     async def _what_is_left(
-        self, planned: PlannedEnvironment, outcome: EnvironmentOutcome
+        self, planned: PlannedEnvironment, outcome: EnvironmentOutcome, waited: Sequence[InHand]
     ) -> tuple[PlannedEnvironment, EnvironmentOutcome]:
         """What is left of a plan, judged by the guards once more, and how the rest of it ended."""
         selection, forced = planned.desired.selection, planned.desired.forced
         if forced is not None:
-            forced = replace(forced, since=planned.plan.now)
+            begun = {each.key_id for each in waited}
+            since = [key.created for key in planned.live.keys if key.id in begun]
+            forced = replace(forced, since=min([planned.plan.now, *since]))
         looked = await planning.plan_anew([planned.site], self.sinks, planned.allow, selection, forced)
         (fresh,) = looked.environments
         over = [result for result in outcome.results if not _is_open(result)]
         approved = replace(planned.plan, changes=tuple(each.change for each in outcome.results if _is_open(each)))
         stands = left(approved, fresh.plan, fresh.desired, fresh.live)
         kept = replace(fresh.plan, changes=stands.pending)
-        refusals = check(fresh.desired, replace(kept, owned_count=planned.plan.owned_count), planned.allow)
+        refusals = (
+            *check(fresh.desired, replace(kept, owned_count=planned.plan.owned_count), planned.allow),
+            *check_limit([kept]),
+        )
         results = [*over, *self._told(stands, approved.changes)]
         if refusals:
             guards = ", ".join(dict.fromkeys(refusal.guard for refusal in refusals))

@@ -83,10 +83,14 @@ class Delivery:
     def _mint(self) -> Mint:
         return Mint(store=self.store, journal=self.journal, entropy=self.entropy, now=self.now)
 
+    def require_abandoned(self, key: LiveKey) -> None:
+        """Raise InAnothersHands for a key on probation with which another run may be at work."""
+        self._mint.require_abandoned(key)
+
     async def create(self, change: Create, leftover: LiveKey | None) -> LiveKey:
         """Make a key; with sinks, deliver and commit it. The leftover must be nobody's work any more."""
         if leftover is not None:
-            self._mint.require_abandoned(leftover)
+            self.require_abandoned(leftover)
         if not change.sinks:
             return await self._create_without_sinks(change)
         minted = await self._mint.on_probation(change)
@@ -99,7 +103,7 @@ class Delivery:
         """Bring a live key's secret to its sinks and write its declared fields."""
         if is_on_probation(key) and key.expire is not None and key.expire > self.now:
             # One that is dead no run of ours comes for: it is made again, or was adopted and bears such a name.
-            self._mint.require_abandoned(key)
+            self.require_abandoned(key)
             if change.sinks:
                 return await self._commit(key, change.sinks, change.after, minted=False)
         await self._write_all(key, change.sinks, [])

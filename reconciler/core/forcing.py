@@ -175,14 +175,13 @@ def _leaked(key: DesiredKey, each: LiveKey, live: Live) -> Entry:
 
 
 def _before(key: DesiredKey, before: Sequence[LiveKey], live: Live, by: str, since: datetime) -> Iterator[Entry]:
-    overlap = key.rotation.overlap if key.rotation else DEFAULT_OVERLAP
     last = _last_working(key, before, live)
     for each in before:
         works = _works(each, live) and not is_unfinished(key, each) and each.id not in live.own
         if works and each is not last:
             yield delete(key.address, each, live, Reason.OUTNUMBERED)
         else:
-            yield superseded(key, each, live, overlap, by, since)
+            yield superseded(key, each, live, by, since)
 
 
 def _last_working(key: DesiredKey, older: Iterable[LiveKey], live: Live) -> LiveKey | None:

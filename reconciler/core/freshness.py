@@ -128,7 +128,8 @@ def _left(change: Change, now: _Now) -> _Left:
         case Retire():
             return _left_of_retire(change, entry)
         case Delete(before=before):
-            return (entry,) if isinstance(entry, Delete) and entry.before == before else None
+            is_same = isinstance(entry, Delete) and (entry.before == before or (entry.leaked and change.leaked))
+            return (entry,) if isinstance(entry, Delete) and is_same else None
         case _:
             assert_never(change)
 

@@ -45,7 +45,7 @@ from reconciler.core.protecting import protected, unused_protection
 from reconciler.core.pruning import delete, pruned
 from reconciler.core.risks import show_sink
 from reconciler.core.rotation import Due, due
-from reconciler.core.superseding import DEFAULT_OVERLAP, still_used, superseded
+from reconciler.core.superseding import still_used, superseded
 from reconciler.core.times import show_instant
 from reconciler.errors import ManifestError
 
@@ -78,7 +78,9 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
             draft.warnings += _other_key(key, match, pairing)
             _plan_key(key, match, draft, held)
             _plan_older(key, match, older, draft)
-        elif match is not None:
+        elif match is None:
+            draft.warnings.append(f"{key.address} is not live, and is not rotated: apply makes it")
+        else:
             force(draft, desired.forced, key, match, older, held)
     if draft.problems:
         raise ManifestError(tuple(draft.problems))
@@ -239,17 +241,15 @@ def _follow(key: DesiredKey, match: LiveKey, draft: Draft, held: Held, why: Due)
             "the key, with `renamed_from`"
         )
         return Unchanged(address=key.address, key_id=match.id, state=match.state)
-    overlap = key.rotation.overlap if key.rotation else DEFAULT_OVERLAP
-    draft.add([superseded(key, match, draft.live, overlap, made.key_id, draft.live.now)])
+    draft.add([superseded(key, match, draft.live, made.key_id, draft.live.now)])
     return made
 
 
 def _plan_older(key: DesiredKey, match: LiveKey | None, older: Iterable[LiveKey], draft: Draft) -> None:
     """What becomes of the keys that the one of this name has superseded."""
-    overlap = key.rotation.overlap if key.rotation else None
     for each in older:
         if match is not None:
-            draft.add([superseded(key, each, draft.live, overlap, match.id, match.created)])
+            draft.add([superseded(key, each, draft.live, match.id, match.created)])
             draft.warnings += still_used(key.address, each, match)
 
 

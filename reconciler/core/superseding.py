@@ -8,8 +8,8 @@ from finishing. The server ends the key even if no run ever comes again; the fir
 
 Whatever a person makes of a retiring key, the same rule is applied again. An end that was brought forward stays. One
 that was put off or taken away is set anew: to the end of the life that the key was made with, or, where that is over,
-to an overlap from now, for somebody seems to need it. Without rotation nobody has promised an overlap, and the key is
-deleted, unless an earlier run has given it an end.
+to an overlap from now, for somebody seems to need it. A key that is under no rotation has an overlap of 48 hours,
+and an end that was given to it once stays, whoever has moved it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 from reconciler.core import risks
 from reconciler.core.changes import is_unfinished
-from reconciler.core.desired import DesiredKey, Rotation
+from reconciler.core.desired import After, DesiredKey, Rotation, settled
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.plan import Delete, Reason, Retire, Unchanged
 from reconciler.core.pruning import delete
@@ -27,28 +27,30 @@ from reconciler.core.retiring import is_marked, is_retiring, retired
 from reconciler.core.times import show_instant
 
 DEFAULT_OVERLAP = timedelta(hours=48)
-"""How long a key works on whose secret is lost to a sink and that is under no rotation."""
+"""How long a key works on that another one takes the place of, and that is under no rotation."""
 
 
-def superseded(
-    declared: DesiredKey, key: LiveKey, live: Live, overlap: timedelta | None, by: str, since: datetime
-) -> Delete | Retire | Unchanged:
-    """What is done with a key that the one with the id `by`, made at `since`, supersedes; `overlap` is None without
-    rotation.
-    """
+def overlap_of(declared: DesiredKey) -> timedelta:
+    """How long the generation before the newest one of a key works on."""
+    return declared.rotation.overlap if declared.rotation else DEFAULT_OVERLAP
+
+
+def superseded(declared: DesiredKey, key: LiveKey, live: Live, by: str, since: datetime) -> Delete | Retire | Unchanged:
+    """What is done with a key that the one with the id `by`, made at `since`, supersedes."""
     address = declared.address
     if is_unfinished(declared, key):
         return delete(address, key, live, Reason.LEFT_OVER)
     if key.expire is not None and key.expire <= live.now:
         return delete(address, key, live, Reason.SUPERSEDED)
-    if overlap is None:
-        return _left(address, key, by) if is_retiring(key) else delete(address, key, live, Reason.SUPERSEDED)
     if key.id in live.own:
         return _left(address, key, by, Reason.OWN_SUPERSEDED)
+    if declared.rotation is None and is_retiring(key):
+        return _left(address, key, by)
+    overlap = overlap_of(declared)
     end = live.now + overlap
     if is_marked(key) and declared.rotation is not None and declared.adopts != key.id:
-        life = max(key.created + declared.rotation.life, since + overlap)
-        end = min(end, life) if life > live.now else end
+        life = settled(After(declared.rotation.life), key.created, key.expire)
+        end = min(end, life) if life is not None and life > max(live.now, since + overlap) else end
     return _retire(address, key, retired(key.state, end), live, by)
 
 

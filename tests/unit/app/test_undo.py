@@ -108,7 +108,13 @@ async def test_what_a_dead_run_left_is_not_made_again_once_its_expiry_has_passed
     left_by_a_dead_run(shop)
     wish = desired(wanted("new", expiry=At(NOW - timedelta(days=1)), sinks=(SINK,)))
 
-    outcome = await shop.apply(wish, sinks=FakeSinks({SINK: FakeSink()}))
+    beside = await shop.apply(wish, sinks=FakeSinks({SINK: FakeSink()}))
+
+    assert statuses(beside) == {"new": Status.FAILED}
+    assert told(beside, "new").startswith("in progress elsewhere: ")  # for all that this machine knows
+    assert NEW in await shop.keys()
+
+    outcome = await shop.apply(wish, sinks=FakeSinks({SINK: FakeSink()}), journal=ThisMachinesJournal())
 
     assert statuses(outcome) == {"new": Status.APPLIED}
     assert await shop.keys() == {}

@@ -257,7 +257,7 @@ def test_only_what_this_plan_left_behind_is_deleted() -> None:
     assert {change.address for change in stands.pending} == {"staging/ci"}
     assert {change.address for change in stands.beyond} == {"staging/jobs"}
     assert [type(change) for change in beside.pending] == [Deliver]
-    assert [type(change) for change in beside.beyond] == [Delete]
+    assert [type(change) for change in beside.beyond] == [Retire]
 
 
 def test_a_key_that_can_no_longer_be_made_is_stale() -> None:

@@ -102,10 +102,12 @@ def test_every_generation_of_a_key_that_is_not_declared_goes_the_same_way(prune:
     assert [type(change) for change in plan.changes] == [action, action]
 
 
-def test_older_generations_of_a_declared_key_are_deleted_however_others_are_pruned() -> None:
+def test_older_generations_of_a_declared_key_retire_however_others_are_pruned() -> None:
     plan = plan_of(desired(wanted(), prune="report"), live_key(generation=2), live_key())
 
-    assert [(type(change), change.reason) for change in plan.changes] == [(Delete, Reason.SUPERSEDED)]
+    (retire,) = plan.changes
+    assert isinstance(retire, Retire)
+    assert (retire.reason, retire.after.expire) == (Reason.SUPERSEDED, NOW + timedelta(hours=48))
 
 
 def test_ids_under_absent_are_deleted_whoever_made_them_and_however_others_are_pruned() -> None:
