@@ -143,7 +143,7 @@ class Reconciler:
 
     async def status(self, selection: Selection = EVERYTHING) -> tuple[EnvironmentStatus, ...]:
         """How the keys of every environment stand that the selection admits; writes nothing."""
-        planned = await planning.plan(self.sites, self.sinks, Allowances(), selection)
+        planned = await planning.plan(self.sites, self.sinks, Allowances(), replace(selection, looks=True))
         return tuple(status(each.desired, each.live, each.plan) for each in planned.environments if each.is_selected)
 
     async def bootstrap(self, wanted: FirstKey, sink: SecretSink) -> Made:

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import assert_never
 
 from reconciler.app.delivery import Delivery
@@ -270,17 +271,14 @@ class EnvironmentApply:
     async def _update(self, key_id: str, state: KeyState) -> None:
         self._live[key_id] = await self.delivery.store.update(self._live[key_id], state)
 
-    async def _as_declared(self) -> LiveKey | None:
-        """A key to write back: one that this run wrote last, else one that is as declared at this moment.
-
-        Any other one may be under another run's hands, whose write it would revert.
+    async def _to_write_back(self) -> LiveKey | None:
+        """A key as it is at this moment: one that this run wrote, if there is one. Whatever somebody has made of it
+        since, this run has read, and does not revert.
         """
-        for result in self._results.values():
-            if result.status is Status.APPLIED and result.change.key_id in self._live:
-                return self._live[result.change.key_id]
-        for unchanged in self.plan.unchanged[:1]:
-            key = await self.delivery.store.get(unchanged.key_id)
-            if key is not None and key.state == unchanged.state:
+        done = (key_id for key_id, result in self._results.items() if result.status in DONE and key_id in self._live)
+        others = (each.key_id for each in self.plan.unchanged)
+        for key_id in islice(chain(done, others), _FEW):
+            if (key := await self.delivery.store.get(key_id)) is not None:
                 return key
         return None
 
@@ -290,10 +288,10 @@ class EnvironmentApply:
             return
         await self.delivery.clock.sleep(_STALE_CACHE_PAUSE)
         try:
-            key = await self._as_declared()
+            key = await self._to_write_back()
             if key is not None:
                 await self.delivery.store.touch(key)
-            elif any(isinstance(change, Delete) for change in self.plan.changes):
+            elif any(isinstance(each.change, Delete) and each.status in DONE for each in self._results.values()):
                 self._warnings.append(
                     "no owned key is left to refresh the server's cache with; "
                     "it may accept a deleted key until the next write to the project"

@@ -20,6 +20,8 @@ from reconciler.core.quoting import quoted
 from reconciler.core.rotation import Due, end_of, is_overdue
 from reconciler.errors import ManifestError, Problem
 
+_NOT_OURS = "it lacks this key's secret, which only whoever made the key has: put it there, or rotate the key"
+
 
 def is_past(key: DesiredKey, now: datetime) -> bool:
     """Whether a key made now would be expired already."""
@@ -149,7 +151,7 @@ def reconcile(
     """What makes a live key as declared."""
     before, after = match.state, _wanted(key, match, live.now)
     on_probation = is_unfinished(key, match)
-    insists = bool(desired.selection.targets)
+    insists = desired.selection.insists
     sinks = key.sinks if on_probation else _lacking(key.sinks, match, after, live.now, held, insists=insists)
     if not sinks and before == after:
         return Unchanged(address=key.address, key_id=match.id, state=before)
@@ -186,9 +188,13 @@ def unseen(key: DesiredKey, match: LiveKey, entry: Update | Deliver | Unchanged,
     for sink in key.sinks:
         place = at(sink, match.id)
         seen = held.get(place)
-        if sink in delivered or (seen is not None and compare(seen, match) is not Match.UNKNOWN):
+        if sink in delivered:
             continue
-        yield Unseen(address=key.address, sink=risks.show_sink(place), why=_why_unseen(seen))
+        found = Match.UNKNOWN if seen is None else compare(seen, match)
+        if found is Match.LACKS and match.secret is None and key.adopts == match.id:
+            yield Unseen(address=key.address, sink=risks.show_sink(place), why=_NOT_OURS)
+        elif found is Match.UNKNOWN:
+            yield Unseen(address=key.address, sink=risks.show_sink(place), why=_why_unseen(seen))
 
 
 def unseen_of_new(change: Create, held: Held) -> Iterable[Unseen]:

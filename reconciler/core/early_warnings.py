@@ -35,6 +35,7 @@ _DAY = timedelta(days=1)
 class Sign(StrEnum):
     """What is warned of; programs know it by its name."""
 
+    NOT_LIVE = "a key that is declared, and of which none works"
     OVERDUE = "a rotation that is due, and no run has made"
     NOT_ENDED = "a key that another one has superseded, and no run has ended"
     NOT_DELIVERED = "a key that a run has made, and none has delivered"
@@ -54,6 +55,9 @@ class EarlyWarning:
         if self.sign is Sign.ENDS_SOON:
             return "put its end off in the manifest, or the key under rotation"
         return "see whether a pipeline runs reconciler apply, and how that ends"
+
+
+NOT_LIVE = EarlyWarning(sign=Sign.NOT_LIVE, message="declared, and there is none: apply makes it")
 
 
 def early_warnings(
@@ -107,6 +111,10 @@ def _not_ended(key: LiveKey, entry: Entry, superseded: datetime, before: datetim
 def _overdue(
     wish: DesiredKey, key: LiveKey, entry: Entry, now: datetime, patience: timedelta
 ) -> Iterator[EarlyWarning]:
+    if isinstance(entry, Create) and entry.reason is Reason.WAS_RETIRED:
+        told = f"the key that took its place is gone, and no run has made another{_its_end(key, now)}"
+        yield EarlyWarning(sign=Sign.OVERDUE, message=told)
+        return
     date = next_date(wish, key, now)
     is_due = isinstance(entry, Create) and entry.reason is not Reason.SECRET_LOST
     if wish.rotation is None or date is None or not is_due or date > now - patience:

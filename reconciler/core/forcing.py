@@ -8,8 +8,8 @@ The rules:
   48 hours. An older one that still works is deleted, and a guard refuses that: its overlap is not over.
 - A key that is compromised has no overlap, nor has any older one of its name: each is deleted once the next one is
   delivered. Only a key on probation counts as begun then, for it may be the newest one whose secret has leaked.
-- What cannot rotate is a problem, and never left out without a word: a key without a sink, or one that is adopted and
-  under no rotation.
+- What cannot rotate, a key without a sink or one that is adopted and under no rotation, is never left out without a
+  word: a problem where somebody names it, and a warning where all are asked for.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ def force(draft: Draft, forced: Forced, key: DesiredKey, match: LiveKey, older: 
     elif not _is_asked(forced, key, match, older, draft.live) or _is_over(draft, key, match):
         draft.add([_left(key, match)])
     elif problem := _problem(key, match):
-        draft.problems.append(problem)
+        if draft.desired.selection.targets:
+            draft.problems.append(problem)
+        else:
+            draft.warnings.append(f"{problem.message}: it is not rotated")
+            draft.add([_left(key, match)])
     elif is_unfinished(key, match):
         _finish(draft, forced, key, match, older, held)
     else:

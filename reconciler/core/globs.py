@@ -17,10 +17,19 @@ def first_match(globs: Iterable[str], text: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which addresses a plan is about: all, or those that a target matches, less those that an exclude matches."""
+    """Which addresses a plan is about: all, or those that a target matches, less those that an exclude matches.
+
+    Whoever names a target wants it delivered again where nobody can tell what its sinks hold, unless he `looks` only.
+    """
 
     targets: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    looks: bool = False
+
+    @property
+    def insists(self) -> bool:
+        """Whether what nobody can compare is to be written again."""
+        return bool(self.targets) and not self.looks
 
     def admits(self, address: str) -> bool:
         """Whether the plan is about this address."""

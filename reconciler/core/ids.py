@@ -57,10 +57,11 @@ def tag(realm: Realm, slug: str) -> str:
 
 def key_id(realm: Realm, slug: str, generation: int = 1) -> str:
     """The id of a slug's n-th generation; raises ValueError outside 1..1295."""
-    return f"{slug}.{tag(realm, slug)}.g{_base36(generation)}"
+    return f"{slug}.{tag(realm, slug)}.g{base36(generation)}"
 
 
-def _base36(generation: int) -> str:
+def base36(generation: int) -> str:
+    """A generation as ids write it, such as `a` for the tenth. Raises ValueError beyond the last."""
     if not 1 <= generation <= MAX_GENERATION:
         raise ValueError(f"generation {generation} is not between 1 and {MAX_GENERATION}")
     high, low = divmod(generation, 36)
@@ -72,7 +73,7 @@ def next_id(key_id: str) -> str:
     match = _ID.fullmatch(key_id)
     if match is None:
         raise ValueError(f"{key_id!r} is no generated id")
-    return f"{match[1]}.{match[2]}.g{_base36(int(match[3], 36) + 1)}"
+    return f"{match[1]}.{match[2]}.g{base36(int(match[3], 36) + 1)}"
 
 
 def is_generated(key_id: str) -> bool:

@@ -45,7 +45,7 @@ from reconciler.core.protecting import protected, unused_protection
 from reconciler.core.pruning import delete, pruned
 from reconciler.core.risks import show_sink
 from reconciler.core.rotation import Due, due
-from reconciler.core.superseding import still_used, superseded
+from reconciler.core.superseding import keeps_more, still_used, superseded
 from reconciler.core.times import show_instant
 from reconciler.errors import ManifestError
 
@@ -224,7 +224,7 @@ def _left_behind(key: DesiredKey, match: LiveKey, held: Held) -> list[str]:
 
 def _why_follow(key: DesiredKey, match: LiveKey, draft: Draft, held: Held) -> Due | None:
     """Why another generation is to take the place of a key that was committed."""
-    now, insists = draft.live.now, bool(draft.desired.selection.targets)
+    now, insists = draft.live.now, draft.desired.selection.insists
     if is_unfinished(key, match):
         return None
     if (why := due(key, match, now)) or not is_secret_lost(key, match, now, held, insists=insists):
@@ -241,7 +241,9 @@ def _follow(key: DesiredKey, match: LiveKey, draft: Draft, held: Held, why: Due)
             "the key, with `renamed_from`"
         )
         return Unchanged(address=key.address, key_id=match.id, state=match.state)
-    draft.add([superseded(key, match, draft.live, made.key_id, draft.live.now)])
+    entry = superseded(key, match, draft.live, made.key_id, draft.live.now)
+    draft.add([entry])
+    draft.warnings += keeps_more(key, match, entry)
     return made
 
 
@@ -249,8 +251,9 @@ def _plan_older(key: DesiredKey, match: LiveKey | None, older: Iterable[LiveKey]
     """What becomes of the keys that the one of this name has superseded."""
     for each in older:
         if match is not None:
-            draft.add([superseded(key, each, draft.live, match.id, match.created)])
-            draft.warnings += still_used(key.address, each, match)
+            entry = superseded(key, each, draft.live, match.id, match.created)
+            draft.add([entry])
+            draft.warnings += [*still_used(key.address, each, match), *keeps_more(key, each, entry)]
 
 
 def _warnings(key: DesiredKey, match: LiveKey | None, entry: Entry, draft: Draft) -> list[str]:

@@ -15,6 +15,7 @@ from reconciler.core.ids import Realm, key_id, slug
 from reconciler.core.manifest import Environment, Manifest
 from reconciler.core.meetings import variable_problem
 from reconciler.core.pairing import ignored_problem, owned_here
+from reconciler.core.protecting import protected
 from reconciler.core.quoting import quoted
 from reconciler.core.risks import show_sink
 from reconciler.core.rotation_check import short_overlaps
@@ -61,8 +62,15 @@ def resolve(
             *_extra_scopes(declared, catalogue, connection),
             *granting.deprecations(key.scopes for key in declared.keys),
             *short_overlaps(declared.keys),
+            *_never_rotated(nothing, keys),
         ),
     )
+
+
+def _never_rotated(nothing: Desired, keys: Iterable[DesiredKey]) -> Iterator[str]:
+    """A warning of each key under rotation that `protect` names: it is refused once the key is due."""
+    for address in protected(nothing, (key.address for key in keys if key.rotation is not None)):
+        yield f"{address} is under rotation, and `protect` names it: once it is due, each plan is refused"
 
 
 def desires_nothing(manifest: Manifest, connection: Connection) -> Desired:

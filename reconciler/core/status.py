@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey
-from reconciler.core.early_warnings import EarlyWarning, credential_warnings, early_warnings
+from reconciler.core.early_warnings import NOT_LIVE, EarlyWarning, credential_warnings, early_warnings
 from reconciler.core.ids import owned
 from reconciler.core.keys import Live, LiveKey
 from reconciler.core.plan import Create, Deliver, Entry, EnvironmentPlan, Unchanged, Update, action, is_declared
@@ -154,7 +154,7 @@ def _not_live(desired: Desired, entry: Create) -> KeyStatus:
         sinks=(),
         pending=action(entry),
         why=_why(entry),
-        warnings=(),
+        warnings=() if entry.leftover else (NOT_LIVE,),
     )
 
 

@@ -92,6 +92,20 @@ def still_used(address: str, old: LiveKey, new: LiveKey) -> list[str]:
     return [f"{address}: {used}; it ends at {end}: see who has not read the new secret yet"]
 
 
+def keeps_more(declared: DesiredKey, key: LiveKey, entry: Delete | Retire | Unchanged) -> list[str]:
+    """A warning of a key that works on with scopes that the manifest gives its name no more: to take them at once would
+    break whoever has not read the new secret yet.
+    """
+    more = sorted(set(key.scopes) - declared.scopes)
+    if not more or isinstance(entry, Delete):
+        return []
+    end = entry.after.expire if isinstance(entry, Retire) else key.expire
+    until = f" until {show_instant(end.replace(microsecond=0))}" if end else ""
+    return [
+        f"{declared.address}: {key.id} keeps {', '.join(more)}{until}: delete it in the Console if that is too long"
+    ]
+
+
 def _left(address: str, key: LiveKey, by: str, reason: Reason = Reason.RETIRING) -> Unchanged:
     detail = f"by {by}{_own_end(key)}; {_last_use(key)}"
     return Unchanged(address=address, key_id=key.id, state=key.state, reason=reason, detail=detail)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
+from reconciler.core.ids import base36
 from reconciler.core.quoting import clean
 from reconciler.core.status import EnvironmentStatus, KeyStatus, Stage
 from reconciler.formats.text import Screen
@@ -56,7 +57,7 @@ def name_of(key: KeyStatus) -> str:
 
 def generation_of(key: KeyStatus) -> str:
     """Its generation in a few letters."""
-    return f"g{key.generation}" if key.generation else "–"
+    return f"g{base36(key.generation)}" if key.generation else "–"
 
 
 def sink_lines(key: KeyStatus) -> Iterator[tuple[str, bool | None]]:

@@ -112,7 +112,13 @@ async def test_a_key_is_made_delivered_tried_and_committed(shop: Shop, sinks: Fa
     outcome = await shop.apply(WISH, sinks=sinks)
 
     assert statuses(outcome) == {"new": APPLIED}
-    assert shop.wire.calls == ["POST", "GET reconciler-asks-whether-it-may-ask", f"PUT {NEW}", f"PUT {NEW}"]
+    assert shop.wire.calls == [
+        "POST",
+        "GET reconciler-asks-whether-it-may-ask",
+        f"PUT {NEW}",
+        f"GET {NEW}",
+        f"PUT {NEW}",
+    ]
     key = await new_key(shop)
     assert (key.name, key.expire) == ("CI", None)
     assert sink.held == key.secret

@@ -299,7 +299,7 @@ def test_a_protected_key_is_not_rotated(forced: Forced) -> None:
 
 def refused(*keys: LiveKey, wish: DesiredKey, forced: Forced = ASKED) -> tuple[str, str]:
     with pytest.raises(ManifestError) as caught:
-        plan(*keys, wish=wish, forced=forced)
+        plan(*keys, wish=wish, forced=forced, selection=Selection(targets=("staging/ci",)))
     (problem,) = caught.value.problems
     return problem.message, problem.hint
 
@@ -308,6 +308,15 @@ def test_a_key_without_a_sink_is_a_problem_with_what_to_do() -> None:
     assert refused(live_key(), wish=wanted()) == (
         "staging/ci has no sink: nobody would get the secret of its next generation",
         "declare `deliver`, or leave the key out with --exclude",
+    )
+
+
+def test_where_all_are_asked_for_a_key_without_a_sink_is_left_with_a_warning() -> None:
+    made = plan(live_key(), wish=wanted())
+
+    assert made.changes == ()
+    assert made.warnings == (
+        "staging/ci has no sink: nobody would get the secret of its next generation: it is not rotated",
     )
 
 

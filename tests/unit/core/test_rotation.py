@@ -401,3 +401,27 @@ def test_a_plan_of_what_is_due_speaks_of_each_key_once() -> None:
     changes: tuple[Change | Unchanged, ...] = plan_environment(wish, keys, {SINK: UNSEEN}).changes
 
     assert len({change.key_id for change in changes}) == len(changes)
+
+
+def test_an_overlap_that_was_given_is_not_cut_by_the_time_that_the_delivery_took() -> None:
+    written = NOW - DAY + timedelta(minutes=9)  # the next generation was created nine minutes before
+    old = generation(age=400 * DAY, title="CI (retiring)", expire=written + 7 * DAY)
+
+    assert plan(old, generation(2, age=DAY, expire=NOW + 96 * DAY)).changes == ()
+
+
+def test_a_key_under_no_rotation_that_another_one_has_followed_has_48_hours() -> None:
+    made = plan(live_key(), live_key(generation=2, age=DAY), wish=wanted(sinks=(SINK,)))
+
+    (retire,) = made.changes
+    assert isinstance(retire, Retire)
+    assert retire.after.expire == NOW + 2 * DAY
+
+
+def test_a_plan_says_which_scopes_a_retiring_key_keeps_that_its_name_has_no_more() -> None:
+    old = live_key(scopes=("users.read", "users.write"), title="CI (retiring)", expire=NOW + 2 * DAY)
+
+    made = plan(old, live_key(generation=2, age=DAY), wish=wanted(sinks=(SINK,)))
+
+    (warning,) = [each for each in made.warnings if "keeps" in each]
+    assert warning.startswith(f"staging/ci: {owned_id('ci')} keeps users.write until ")
