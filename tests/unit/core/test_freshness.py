@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.core.desired import After, At, Desired, Never, SinkSpec
+from reconciler.core.desired import After, At, Desired, Forced, Never, SinkSpec
 from reconciler.core.freshness import Standing, standing
 from reconciler.core.holding import EMPTY, Held, Holding, holding
 from reconciler.core.keys import KeyState, Live, LiveKey
@@ -526,3 +526,18 @@ def test_the_end_of_a_key_cannot_be_brought_forward_by_a_forger() -> None:
     assert isinstance(left, Retire)
     assert left.after.expire == NOW + 7 * DAY
     assert "a plan made now would retire it: expire" in words(refused)
+
+
+def test_a_leaked_key_goes_whoever_has_marked_it_since() -> None:
+    wish = replace(desired(wanted(sinks=(SINK,))), forced=Forced(compromised=True))
+    saved = plan_environment(wish, live(live_key()), {SINK: HELD})
+    retiring = live_key(title="CI (retiring)", expire=NOW + 2 * DAY)
+
+    stands = stand(
+        saved,
+        replace(wish, forced=Forced(compromised=True, since=NOW - DAY)),
+        live(retiring, live_key(generation=2, age=DAY)),
+    )
+
+    assert stands.stale == ()
+    assert [(type(change), change.key_id) for change in stands.pending] == [(Delete, retiring.id)]

@@ -310,3 +310,13 @@ def test_the_longest_id_and_one_with_every_sign_are_notes() -> None:
         found = parse_note(str(NOTE).replace(NOTE.key_id, key))
         assert found is not None
         assert found.key_id == key
+
+
+def test_of_an_adopted_key_that_a_sink_lacks_the_plan_says_so_where_nobody_shows_its_secret() -> None:
+    wish = desired(wanted(sinks=(SINK,), adopts="By.Hand"))
+
+    made = plan_environment(wish, live(live_key(id="By.Hand", secret=None)), {SINK: EMPTY})
+
+    assert made.changes == ()
+    (unseen,) = made.unseen
+    assert unseen.why.startswith("it lacks this key's secret")
