@@ -25,11 +25,12 @@ from reconciler.api.plan_files import check_plan_file, read_plan, reread_manifes
 from reconciler.api.reading import Validation, read_manifest, read_manifests, validate
 from reconciler.api.wiring import wired
 from reconciler.app import ephemeral, planning, revealing
-from reconciler.app.apply import EnvironmentApply, Progress, preflight, preflight_escrows
+from reconciler.app.apply import EnvironmentApply, Progress
 from reconciler.app.beside import Beside, Waiting
 from reconciler.app.bootstrap import Bootstrap
 from reconciler.app.delivery import Delivery
 from reconciler.app.planning import Planned, PlannedEnvironment, Site
+from reconciler.app.preflight import preflight, preflight_escrows
 from reconciler.app.resuming import resume, with_done
 from reconciler.app.revealing import Revealed
 from reconciler.core.checkup import Checkup

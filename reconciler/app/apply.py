@@ -9,9 +9,9 @@ finished. Of a key that another run makes at this moment nothing is touched, nor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import chain, islice
 from typing import assert_never
 
@@ -19,18 +19,16 @@ from reconciler.app.delivery import Delivery
 from reconciler.app.proving import proven
 from reconciler.app.stopped import AGAIN, InAnothersHands, Stopped
 from reconciler.core.beside import InHand, in_hand
-from reconciler.core.delivery import at
-from reconciler.core.desired import SinkSpec
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Plan, Retire, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Update
 from reconciler.core.probation import is_on_probation
 from reconciler.core.retiring import is_marked
-from reconciler.core.risks import show_sink
 from reconciler.core.secret import Secret
 from reconciler.core.stages import Stage, stages
+from reconciler.core.superseding import retired_by_now
 from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, Rejected, ServerError, SinkError
-from reconciler.ports import Escrow, Sinks
+from reconciler.ports import Escrow
 
 _STALE_CACHE_PAUSE = 1.0
 _FEW = 3
@@ -131,24 +129,11 @@ class EnvironmentApply:
         if seen is None:
             del self._live[change.key_id]
             return False
-        state = self._retired(change, seen.expire)
+        state = retired_by_now(change, seen.expire, self._since_plan)
         if is_marked(seen) and seen.expire == state.expire:
             return False
         await self._update(change.key_id, state)
         return True
-
-    def _retired(self, change: Retire, seen: datetime | None) -> KeyState:
-        """The state that the plan gives a key, its end put off by the time that has passed since the plan; `seen` is
-        the end that it has now, which is put off only where the plan itself does that.
-        """
-        end, own = change.after.expire, change.before.expire
-        if end is None:
-            return change.after
-        if own is None or own > end:
-            end = end + self._since_plan if own is None else min(end + self._since_plan, own)
-        if seen is not None and seen != own:
-            end = min(end, seen)
-        return replace(change.after, expire=end)
 
     async def _run_stage(self, changes: tuple[Change, ...]) -> None:
         waiting = iter(changes)
@@ -309,36 +294,3 @@ class EnvironmentApply:
         store, clock = self.delivery.store, self.delivery.clock
         proofs = (proven(each, self.leaked.get(each.change.key_id), store, clock) for each in deleted)
         self._results |= {each.change.key_id: each for each in await asyncio.gather(*proofs)}
-
-
-async def preflight_escrows(environments: Iterable[tuple[EnvironmentPlan, Escrow | None]]) -> tuple[SinkError, ...]:
-    """Try every escrow that may be needed, before any key is minted. Returns what would fail."""
-    found: list[SinkError] = []
-    for plan, escrow in environments:
-        if escrow is None or not any(isinstance(change, Create) and change.sinks for change in plan.changes):
-            continue
-        try:
-            await asyncio.to_thread(escrow.preflight)
-        except SinkError as error:
-            found.append(SinkError(f"{plan.environment}: escrow: {error.message}", hint=error.hint))
-    return tuple(found)
-
-
-async def preflight(plan: Plan, sinks: Sinks) -> tuple[ReconcilerError, ...]:
-    """Try every sink that the plan will write, side by side, before any key is minted. Returns what would fail."""
-    wanted = {
-        at(spec, change.key_id): change.address
-        for change in plan.changes
-        if isinstance(change, Create | Deliver)
-        for spec in change.sinks
-    }
-
-    async def one(place: SinkSpec, address: str) -> ReconcilerError | None:
-        try:
-            await asyncio.to_thread(lambda: sinks.open(place).preflight())
-        except SinkError as error:
-            return SinkError(f"{address}: {show_sink(place)}: {error.message}", hint=error.hint)
-        return None
-
-    found = await asyncio.gather(*(one(place, address) for place, address in wanted.items()))
-    return tuple(error for error in found if error is not None)

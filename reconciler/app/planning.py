@@ -16,8 +16,9 @@ from reconciler.core.desired import Desired, Forced
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_exec, check_limit
 from reconciler.core.keys import Listing, Live, ServerFacts, own_ids
+from reconciler.core.matching import addresses, rotatable
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
-from reconciler.core.planner import addresses, plan_destroy, plan_environment, rotatable, sinks_to_look_at
+from reconciler.core.planner import plan_destroy, plan_environment, sinks_to_look_at
 from reconciler.core.quoting import quoted
 from reconciler.core.secret import Secret
 from reconciler.core.sharing import shared

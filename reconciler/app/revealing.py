@@ -15,8 +15,9 @@ from reconciler.core.desired import Desired
 from reconciler.core.globs import Selection
 from reconciler.core.holding import is_held
 from reconciler.core.keys import Live, LiveKey
+from reconciler.core.matching import addresses
 from reconciler.core.plan import Create, Delete, is_declared
-from reconciler.core.planner import addresses, plan_environment
+from reconciler.core.planner import plan_environment
 from reconciler.core.probation import is_on_probation
 from reconciler.core.quoting import quoted
 from reconciler.core.risks import show_sink

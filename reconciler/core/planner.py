@@ -30,7 +30,8 @@ from reconciler.core.forcing import force
 from reconciler.core.holding import Held
 from reconciler.core.ids import MAX_GENERATION, key_id, next_id, owned
 from reconciler.core.keys import MAX_KEYS, Live, LiveKey
-from reconciler.core.pairing import Pairing, has_taken_over, pair, pairing_problems
+from reconciler.core.matching import address_of_absent, match_of, other_key
+from reconciler.core.pairing import Pairing, pair, pairing_problems
 from reconciler.core.plan import (
     Create,
     Entry,
@@ -40,7 +41,6 @@ from reconciler.core.plan import (
     Unmanaged,
     Update,
 )
-from reconciler.core.probation import is_on_probation
 from reconciler.core.protecting import protected, unused_protection
 from reconciler.core.pruning import delete, pruned
 from reconciler.core.risks import show_sink
@@ -68,14 +68,14 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
     )
     undeclared = dict(pairing.newest)
     for key in _kept_by_server(draft):
-        match, other = _match(key, pairing, undeclared)
+        match, other = match_of(key, pairing, undeclared)
         if not desired.selection.admits(key.address):
             continue
         slugs = {key.slug, key.former_slug or key.slug}
         older = [each for slug in sorted(slugs) for each in pairing.superseded.get(slug, ())]
         older = [other, *older] if other else older
         if desired.forced is None:
-            draft.warnings += _other_key(key, match, pairing)
+            draft.warnings += other_key(key, match, pairing)
             _plan_key(key, match, draft, held)
             _plan_older(key, match, older, draft)
         elif match is None:
@@ -96,7 +96,7 @@ def _plan_undeclared(undeclared: Mapping[str, LiveKey], pairing: Pairing, draft:
     for slug in undeclared:
         before = pairing.superseded.get(slug, ())
         draft.add(pruned(desired, desired.address(slug), key, live) for key in before)
-    draft.add(delete(_address_of_absent(desired, key), key, live, Reason.ABSENT) for key in pairing.absent)
+    draft.add(delete(address_of_absent(desired, key), key, live, Reason.ABSENT) for key in pairing.absent)
 
 
 def sinks_to_look_at(desired: Desired, live: Live) -> Iterator[SinkSpec]:
@@ -133,58 +133,6 @@ def plan_destroy(desired: Desired, live: Live) -> EnvironmentPlan:
         keys = (newest, *pairing.superseded.get(slug, ()))
         draft.add(delete(desired.address(slug), key, live, Reason.DESTROY) for key in keys)
     return _finished(draft, pairing)
-
-
-def rotatable(desired: Desired, live: Live) -> frozenset[str]:
-    """The addresses of declared keys that are live, so that a next generation can be asked for."""
-    pairing = pair(desired, live.keys)
-    undeclared = dict(pairing.newest)
-    return frozenset(key.address for key in desired.keys if _match(key, pairing, undeclared)[0] is not None)
-
-
-def addresses(desired: Desired, live: Live) -> frozenset[str]:
-    """Every address that a plan may speak of, whatever the selection."""
-    pairing = pair(desired, live.keys)
-    declared = (key.address for key in desired.keys)
-    absent = (_address_of_absent(desired, key) for key in pairing.absent)
-    return frozenset((*declared, *map(desired.address, pairing.newest), *absent))
-
-
-def _address_of_absent(desired: Desired, key: LiveKey) -> str:
-    """`absent` names a key by its id, whatever that says."""
-    return f"{desired.realm.environment}/{key.id}"
-
-
-def _match(key: DesiredKey, pairing: Pairing, undeclared: dict[str, LiveKey]) -> tuple[LiveKey | None, LiveKey | None]:
-    """The live key of a declared one, and the one of its other name where a rename has two; neither is undeclared
-    then.
-    """
-    generated = undeclared.pop(key.slug, None)
-    if key.adopts:
-        adopted = pairing.adopted.get(key.adopts)
-        return (generated, adopted) if has_taken_over(key, generated, adopted) else (adopted, None)
-    former = undeclared.pop(key.former_slug, None) if key.former_slug else None
-    if generated is None or former is None:
-        return generated or former, None
-    if is_on_probation(generated) and not is_on_probation(former) and not key.rotation:
-        return former, generated  # the key that works is the one to keep, whatever a run that died has left
-    return generated, former
-
-
-def _other_key(key: DesiredKey, match: LiveKey | None, pairing: Pairing) -> list[str]:
-    """A warning where a key that adopts another one has one of its own as well: it stays as it is, or it has followed
-    the adopted one by rotation.
-    """
-    generated = pairing.newest.get(key.slug) if key.adopts else None
-    if generated is None:
-        return []
-    if generated is match:
-        if is_on_probation(generated):
-            return []
-        gone = "which is gone" if key.adopts not in pairing.adopted else "which ends, and is deleted then"
-        return [f"{key.address}: {generated.id} has taken the place of {key.adopts}, {gone}: leave `id` out after that"]
-    other = f"{key.address} adopts {key.adopts}, and {generated.id} is its key too"
-    return [f"{other}: leave `id` out, or name the one that is to go under `absent`"]
 
 
 def _plan_key(key: DesiredKey, match: LiveKey | None, draft: Draft, held: Held) -> None:

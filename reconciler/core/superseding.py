@@ -80,6 +80,20 @@ def _retire(address: str, key: LiveKey, after: KeyState, live: Live, by: str) ->
     )
 
 
+def retired_by_now(change: Retire, seen: datetime | None, elapsed: timedelta) -> KeyState:
+    """The state that a key is given when apply comes to retire it, `elapsed` after the plan: its end counts from then.
+    `seen` is the end that it has by now, which is put off only where the plan itself does that.
+    """
+    end, own = change.after.expire, change.before.expire
+    if end is None:
+        return change.after
+    if own is None or own > end:
+        end = end + elapsed if own is None else min(end + elapsed, own)
+    if seen is not None and seen != own:
+        end = min(end, seen)
+    return replace(change.after, expire=end)
+
+
 def still_used(address: str, old: LiveKey, new: LiveKey) -> list[str]:
     """A warning of a retiring key that somebody has used since the newer one was there.
 
