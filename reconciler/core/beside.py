@@ -56,7 +56,7 @@ def still_in_hand(waited: Iterable[InHand], seen: Listing, is_abandoned: Callabl
 
 def _works_on(key: LiveKey | None, seen: Listing) -> bool:
     """Whether nobody has given a key its end yet."""
-    return key is not None and not is_retiring(key) and not (key.expire is not None and key.expire <= seen.now)
+    return key is not None and not is_retiring(key) and not key.has_ended(seen.now)
 
 
 def left(approved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, live: Live) -> Standing:

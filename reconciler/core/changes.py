@@ -50,7 +50,7 @@ def is_secret_lost(key: DesiredKey, match: LiveKey, now: datetime, held: Held, *
     The next generation takes its place. The secret of an adopted key is whoever made it's to deliver. A file that was
     left behind counts only where the user `insists`: two machines would else take the key from each other for ever.
     """
-    if match.secret is not None or key.adopts == match.id or is_past(key, now) or _is_over(match, now):
+    if match.secret is not None or key.adopts == match.id or is_past(key, now) or match.has_ended(now):
         return False
     behind = () if insists else tuple(left_behind(key, match, held))
     return any(_compared(sink, match, held) is Match.LACKS and sink not in behind for sink in key.sinks)
@@ -73,7 +73,7 @@ def left_behind(key: DesiredKey, match: LiveKey, held: Held) -> Iterable[SinkSpe
 
 def may_be_held(key: DesiredKey, match: LiveKey, now: datetime, held: Held) -> bool:
     """Whether a live key's secret works and a sink may hold it."""
-    return not _is_over(match, now) and any(_compared(sink, match, held) is not Match.LACKS for sink in key.sinks)
+    return not match.has_ended(now) and any(_compared(sink, match, held) is not Match.LACKS for sink in key.sinks)
 
 
 def create(
@@ -269,10 +269,6 @@ def _lacking(
         return ()
     well = {Match.HOLDS} if insists else {Match.HOLDS, Match.UNKNOWN}
     return tuple(sink for sink in sinks if _compared(sink, match, held) not in well)
-
-
-def _is_over(match: LiveKey, now: datetime) -> bool:
-    return match.expire is not None and match.expire <= now
 
 
 def _change_marks(match: LiveKey, after: KeyState, live: Live, *, on_probation: bool) -> tuple[Mark, ...]:

@@ -89,7 +89,7 @@ def _is_asked(forced: Forced, key: DesiredKey, match: LiveKey, older: Sequence[L
 
 def _is_over(draft: Draft, key: DesiredKey, match: LiveKey) -> bool:
     """Whether a key has expired, and is not to work again; says so."""
-    if not is_past(key, draft.live.now) or _works(match, draft.live):
+    if not is_past(key, draft.live.now) or not match.has_ended(draft.live.now):
         return False
     draft.warnings.append(f"{key.address} has expired, as its expire says, and is not rotated")
     return True
@@ -173,7 +173,7 @@ def _ends(forced: Forced, key: DesiredKey, before: Sequence[LiveKey], live: Live
 
 
 def _leaked(key: DesiredKey, each: LiveKey, live: Live) -> Entry:
-    if not _works(each, live):
+    if each.has_ended(live.now):
         return delete(key.address, each, live, Reason.SUPERSEDED)
     return replace(delete(key.address, each, live, Reason.LEAKED), leaked=True)
 
@@ -181,7 +181,7 @@ def _leaked(key: DesiredKey, each: LiveKey, live: Live) -> Entry:
 def _before(key: DesiredKey, before: Sequence[LiveKey], live: Live, by: str, since: datetime) -> Iterator[Entry]:
     last = _last_working(key, before, live)
     for each in before:
-        works = _works(each, live) and not is_unfinished(key, each) and each.id not in live.own
+        works = not each.has_ended(live.now) and not is_unfinished(key, each) and each.id not in live.own
         if works and each is not last:
             yield delete(key.address, each, live, Reason.OUTNUMBERED)
         else:
@@ -189,12 +189,8 @@ def _before(key: DesiredKey, before: Sequence[LiveKey], live: Live, by: str, sin
 
 
 def _last_working(key: DesiredKey, older: Iterable[LiveKey], live: Live) -> LiveKey | None:
-    working = [each for each in older if _works(each, live) and not is_unfinished(key, each)]
+    working = [each for each in older if not each.has_ended(live.now) and not is_unfinished(key, each)]
     return max(reversed(working), key=_created, default=None)  # of two of one moment the later generation
-
-
-def _works(key: LiveKey, live: Live) -> bool:
-    return key.expire is None or key.expire > live.now
 
 
 def _left(key: DesiredKey, match: LiveKey) -> Unchanged:

@@ -60,6 +60,10 @@ class LiveKey:
             name=self.name, scopes=frozenset(self.scopes), expire=self.expire, description=self.description or ""
         )
 
+    def has_ended(self, now: datetime) -> bool:
+        """Whether the server refuses the key's secret since its expiry."""
+        return self.expire is not None and self.expire <= now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:

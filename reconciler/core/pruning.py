@@ -26,7 +26,7 @@ def pruned(desired: Desired, address: str, key: LiveKey, live: Live) -> Entry:
 
 
 def _ended(desired: Desired, address: str, key: LiveKey, live: Live) -> Entry:
-    if _is_expired(key, live):
+    if key.has_ended(live.now):
         return delete(address, key, live, Reason.UNDECLARED)
     if is_retiring(key) or is_on_probation(key):
         return _left(address, key, Reason.ENDING)
@@ -53,9 +53,5 @@ def delete(address: str, key: LiveKey, live: Live, reason: Reason) -> Delete:
         before=key.state,
         reason=reason,
         marks=risks.of_use(key, live.now, live.own),
-        expired=_is_expired(key, live),
+        expired=key.has_ended(live.now),
     )
-
-
-def _is_expired(key: LiveKey, live: Live) -> bool:
-    return key.expire is not None and key.expire <= live.now

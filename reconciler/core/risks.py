@@ -48,7 +48,7 @@ def of_use(key: LiveKey, now: datetime, own: frozenset[str]) -> tuple[Mark, ...]
     `accessedAt` once in 24 hours; so it counts, but for a key that was never committed.
     """
     marks = []
-    if key.id in own and (key.expire is None or key.expire > now):  # an expired key is nobody's credential
+    if key.id in own and not key.has_ended(now):  # an expired key is nobody's credential
         marks.append(Mark(risk=Risk.OWN_CREDENTIAL))
     if key.accessed is not None and now - key.accessed <= IN_USE:
         maybe_tried = key.accessed - key.created <= _OWN_TRIAL

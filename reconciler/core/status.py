@@ -182,7 +182,7 @@ def _live(look: _Look, desired: Desired, now: datetime, unseen: set[tuple[str, s
 
 
 def _stage(key: LiveKey, now: datetime) -> Stage:
-    if key.expire is not None and key.expire <= now:
+    if key.has_ended(now):
         return Stage.EXPIRED
     if is_on_probation(key):
         return Stage.UNDELIVERED

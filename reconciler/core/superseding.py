@@ -40,7 +40,7 @@ def superseded(declared: DesiredKey, key: LiveKey, live: Live, by: str, since: d
     address = declared.address
     if is_unfinished(declared, key):
         return delete(address, key, live, Reason.LEFT_OVER)
-    if key.expire is not None and key.expire <= live.now:
+    if key.has_ended(live.now):
         return delete(address, key, live, Reason.SUPERSEDED)
     if key.id in live.own:
         return _left(address, key, by, Reason.OWN_SUPERSEDED)

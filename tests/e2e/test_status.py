@@ -10,6 +10,7 @@ import pytest
 from reconciler.emulator import Emulator
 from tests.support.command import MANIFEST, Command, in_folder
 
+ENVIRONMENTS = MANIFEST[MANIFEST.index("environments:") :]
 ROTATING = MANIFEST.replace("    deliver:", "    rotation: {every: 90d, overlap: 7d}\n    deliver:")
 
 
@@ -44,6 +45,27 @@ def test_a_sink_that_lacks_the_secret_is_told(command: Command) -> None:
 
     assert "dotenv secrets/local.env APPWRITE_API_KEY: lacks it" in shown.out
     assert not (command.folder / "secrets" / "local.env").exists()
+
+
+def test_a_target_delivers_nothing_again_to_what_nobody_can_look_into(command: Command) -> None:
+    command.write(MANIFEST[: MANIFEST.index("      - dotenv")] + "      - exec: {command: ['true']}\n" + ENVIRONMENTS)
+    assert command("apply", "--auto-approve").code == 0
+
+    shown = command("status", "--target", "local/ci")
+
+    assert "not compared" in shown.out
+    assert "0 to be changed by apply" in shown.out
+
+
+def test_a_key_that_protect_keeps_from_rotating_is_warned_of_before_it_is_due(command: Command) -> None:
+    command.write(ROTATING.replace("project: p1}", "project: p1, protect: [ci]}"))
+
+    judged = command("validate")
+
+    assert judged.code == 0
+    assert "local/ci is under rotation, and `protect` names it: once it is due, each plan is refused" in " ".join(
+        (judged.out + judged.err).split()
+    )
 
 
 def test_it_is_about_what_is_selected(command: Command) -> None:

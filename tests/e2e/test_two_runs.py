@@ -145,6 +145,30 @@ class TakenBack(FakeClock):
         await super().sleep(seconds)
 
 
+class Edited(FakeClock):
+    """While somebody sleeps, a person changes a key."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    async def sleep(self, seconds: float) -> None:
+        await self._world.put(first_id("a"), name="By hand", scopes=["users.read"], expire=None)
+        await super().sleep(seconds)
+
+
+async def test_what_a_person_changes_before_the_cache_is_refreshed_stays(tmp_path: Path) -> None:
+    async with a_world("1.9.x") as world:
+        machine = Machine(world=world, folder=tmp_path, clock=Edited(world))
+
+        outcome = await machine.apply(desired(key("a", machine.dotenv("A"))))
+
+        assert outcome.complete
+        shown = (await world.keys())[first_id("a")]
+        assert (shown["name"], shown["scopes"]) == ("By hand", ["users.read"])
+        assert world.line.calls[-1].route == "PUT key"  # and the cache was refreshed
+
+
 @pytest.mark.parametrize("hides", [False, True], ids=["shows secrets", "hides secrets"])
 async def test_what_another_run_takes_back_is_made_by_the_one_that_waited(hides: bool) -> None:
     with a_folder() as folder:
