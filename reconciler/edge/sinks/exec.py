@@ -16,6 +16,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,7 +67,9 @@ class ExecSink:
     def write(self, secret: Secret, note: Note | None) -> None:
         """Run the command. Raises SinkError where it says no, SinkUnavailable where it does not come to say."""
         said = Said(secret, self._told)
-        with Feed(secret) as feed, self._watchman() as watchman, self._started(note, feed) as process:
+        with ExitStack() as opened:
+            feed, watchman = self._prepared(opened, secret)
+            process = opened.enter_context(self._started(note, feed))
             watchman.watch(process)
             try:
                 in_time = follow(process, said.take, self.seconds, feed)
@@ -100,6 +103,14 @@ class ExecSink:
         if not program.is_file():
             raise SinkError(f"there is no program {quoted(self.argv[0])}", hint=_HINT)
         return program
+
+    def _prepared(self, opened: ExitStack, secret: Secret) -> tuple[Feed, Watchman]:
+        """What the command needs beside it; raises SinkError where this machine has no room for that."""
+        try:
+            return opened.enter_context(Feed(secret)), opened.enter_context(self._watchman())
+        except OSError as error:
+            said = f"{quoted(self.argv[0])} cannot be run: {error.strerror}"
+            raise SinkError(said, hint="see what this machine has run out of") from None
 
     def _watchman(self) -> Watchman:
         if not os.access(SHELL, os.X_OK):

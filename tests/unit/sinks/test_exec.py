@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -313,6 +314,21 @@ def test_a_script_whose_interpreter_is_not_there_is_told_before(hook: Hook, firs
     error = refused(sink.preflight)
     assert error.message == f'"./push" is to be run by {told}, which is no program here'
     assert "cannot be run" in refused(lambda: sink.write(SECRET, NOTE)).message
+
+
+def test_where_this_machine_has_no_room_for_a_command_nothing_was_run(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = hook.script("true > ran")
+
+    def full() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("reconciler.edge.feed.os.pipe", full)
+    error = refused(lambda: sink.write(SECRET, NOTE))
+
+    assert error.message == '"./push" cannot be run: Too many open files'
+    assert not (hook.folder / "ran").exists()
 
 
 def test_a_file_that_is_no_program_is_told_when_it_is_run(hook: Hook) -> None:
