@@ -11,7 +11,11 @@ from tests.chaos.cases import Case, Key, Place
 from tests.chaos.kinds import Kind, Scene
 from tests.chaos.project import ENVIRONMENT, Project, Shown
 
+OVERLAP = timedelta(hours=48)
+"""How long an older key works on that is under no rotation."""
+
 _SUFFIX = " (undelivered)"
+_RETIRING = " (retiring)"
 _SEEN = 24
 """So many characters of a secret in a row are a leak."""
 
@@ -92,17 +96,25 @@ class Checks:
         """
         assert address in self.meant or self._project.hides, f"{address} is refused without need"
 
-    def converged(self, keys: Iterable[Key]) -> None:
-        """Every declared key is there once, as declared, and its secret works and is in each of its sinks."""
+    def converged(self, keys: Iterable[Key]) -> bool:
+        """Every declared key is there as declared, and its secret works and is in each of its sinks.
+
+        Returns whether an older one works on beside it, as one does whose secret was lost: it says so, and ends within
+        the overlap.
+        """
         self._foreign_untouched()
         owned = self._project.owned()
-        mine = {each.partition(".")[0]: each for each in owned}
-        assert len(mine) == len(owned), f"more than one generation is live: {sorted(owned)}"
+        mine = {each.partition(".")[0]: each for each in sorted(owned)}
+        older = owned.keys() - mine.values()
+        for id_ in older:
+            assert owned[id_]["name"].endswith(_RETIRING), f"more than one generation is live: {sorted(owned)}"
+            assert datetime.fromisoformat(owned[id_]["expire"]) <= self._project.time() + OVERLAP, f"{id_} lives on"
         assert sorted(mine) == sorted(slug(key.name) for key in keys), f"live are {sorted(owned)}"
         for key in keys:
             id_ = mine[slug(key.name)]
             self._as_declared(key, owned[id_])
             self._delivered(key, self._project.secrets[id_])
+        return bool(older)
 
     def _as_declared(self, key: Key, live: Shown) -> None:
         assert live["name"] == key.title, f"{key.name} is called {live['name']}"

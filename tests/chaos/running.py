@@ -16,7 +16,7 @@ from reconciler.core.ids import Realm, key_id, slug
 from reconciler.emulator.faults import Rule
 from tests.chaos.arena import Arena, Ended, Request
 from tests.chaos.cases import Case, Key, Meddling, Run, Trouble, declared
-from tests.chaos.checking import Checks
+from tests.chaos.checking import OVERLAP, Checks
 from tests.chaos.kinds import Scene
 from tests.chaos.project import ENVIRONMENT, OWNER, Project
 from tests.chaos.watching import Watch
@@ -82,8 +82,14 @@ class Seed:
             self._settle()
         self._converge()
         self._settle()
-        self.checks.converged(self.case.keys)
+        works_on = self.checks.converged(self.case.keys)
         self._change_nothing()
+        if works_on:
+            self.project.time.move(OVERLAP)
+            self._converge()
+            self._settle()
+            assert not self.checks.converged(self.case.keys), "more than one generation is live after the overlap"
+            self._change_nothing()
 
     def story(self) -> str:
         """The case, and what each command said."""
