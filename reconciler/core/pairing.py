@@ -61,9 +61,11 @@ def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
             generations.setdefault(found.slug, []).append(((current, found.generation), key))
         else:
             unmanaged.append(key)
-    for each in generations.values():
+    rotating = {key.slug for key in desired.keys if desired.rotates(key)}
+    for slug, each in generations.items():
         each.sort(key=lambda generation: generation[0])
-        _prefer_working(each)
+        if slug not in rotating:
+            _prefer_working(each)
     return Pairing(
         newest={slug: each[-1][1] for slug, each in generations.items()},
         superseded={slug: tuple(key for _, key in each[:-1]) for slug, each in generations.items() if len(each) > 1},
@@ -146,13 +148,13 @@ def _two_keys(desired: Desired, key: DesiredKey, pairing: Pairing) -> Iterator[P
     former = pairing.newest.get(key.former_slug or "") or _of_former_realm(desired, key, pairing)
     if own is None or former is None or is_on_probation(own) or is_on_probation(former):
         return
-    rotated = key.rotation is not None or desired.forced is not None or is_marked(former)
-    if rotated and own.created >= former.created:  # the next generation has taken the new name
+    if (desired.rotates(key) or is_marked(former)) and own.created >= former.created:  # the next generation has taken the new name
         return
     yield Problem(
         position=key.position,
         message=f"{key.address} is renamed, and both {quoted(former.id)} and {quoted(own.id)} are live",
-        hint="delete the one that is to go in an apply of its own, or leave renamed_from out",
+        hint="where `reconciler rotate` did not finish, run it again for this key; else delete the one that is to go in "
+        "an apply of its own, or leave renamed_from out",
     )
 
 

@@ -68,7 +68,7 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
     )
     undeclared = dict(pairing.newest)
     for key in _kept_by_server(draft):
-        match, other = match_of(key, pairing, undeclared)
+        match, other = match_of(desired, key, pairing, undeclared)
         if not desired.selection.admits(key.address):
             continue
         slugs = {key.slug, key.former_slug or key.slug}
@@ -76,8 +76,8 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
         older = [other, *older] if other else older
         if desired.forced is None:
             draft.warnings += other_key(key, match, pairing)
-            _plan_key(key, match, draft, held)
-            _plan_older(key, match, older, draft)
+            entry = _plan_key(key, match, draft, held)
+            _plan_older(key, match, older, draft, entry)
         elif match is None:
             draft.warnings.append(f"{key.address} is not live, and is not rotated: apply makes it")
         else:
@@ -135,12 +135,13 @@ def plan_destroy(desired: Desired, live: Live) -> EnvironmentPlan:
     return _finished(draft, pairing)
 
 
-def _plan_key(key: DesiredKey, match: LiveKey | None, draft: Draft, held: Held) -> None:
+def _plan_key(key: DesiredKey, match: LiveKey | None, draft: Draft, held: Held) -> Entry | None:
+    """What is done about a declared key and its live one; returns what is said of the key itself, if anything is."""
     desired, live = draft.desired, draft.live
     if is_past(key, live.now) and (match is None or is_unfinished(key, match)):
         draft.warnings.append(f"{key.address} is not created: its expire is in the past")
         draft.add([delete(key.address, match, live, Reason.ABANDONED)] if match else [])
-        return
+        return None
     entry: Entry
     if match is not None and is_lost(key, match, live.now):
         draft.add([end_of_unfinished(draft, key, match, held)])
@@ -158,6 +159,7 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: Draft, held: Held) 
     draft.warnings += _warnings(key, match, entry, draft)
     if match is not None and isinstance(entry, Unchanged | Update):
         draft.warnings += _left_behind(key, match, held)
+    return entry
 
 
 def _left_behind(key: DesiredKey, match: LiveKey, held: Held) -> list[str]:
@@ -188,18 +190,21 @@ def _follow(key: DesiredKey, match: LiveKey, draft: Draft, held: Held, why: Due)
             f"{key.address} needs a new key, and {match.id} is the last generation that its id has room for: rename "
             "the key, with `renamed_from`"
         )
-        return Unchanged(address=key.address, key_id=match.id, state=match.state)
+        return reconcile(draft.desired, key, match, draft.live, held)
     entry = superseded(key, match, draft.live, made.key_id, draft.live.now)
     draft.add([entry])
     draft.warnings += keeps_more(key, match, entry)
     return made
 
 
-def _plan_older(key: DesiredKey, match: LiveKey | None, older: Iterable[LiveKey], draft: Draft) -> None:
-    """What becomes of the keys that the one of this name has superseded."""
+def _plan_older(
+    key: DesiredKey, match: LiveKey | None, older: Iterable[LiveKey], draft: Draft, newest: Entry | None
+) -> None:
+    """What becomes of the keys that the one of this name has superseded; `newest` is what is said of that one."""
     for each in older:
         if match is not None:
-            entry = superseded(key, each, draft.live, match.id, match.created)
+            is_made_again = isinstance(newest, Create) and newest.leftover
+            entry = superseded(key, each, draft.live, newest.key_id if is_made_again else match.id, match.created)
             draft.add([entry])
             draft.warnings += [*still_used(key.address, each, match), *keeps_more(key, each, entry)]
 

@@ -77,10 +77,13 @@ def composed_problems(document: Document, layers: Sequence[tuple[Path, Mapping[s
     if "expire" in at:
         yield _expire_too(document, layers, rotation, (*at["expire"], "expire"))
     if "deliver" not in at:
+        key, _ = layers[-1]
+        whose = "" if rotation[:-1] == key else f" in {describe(key)}"
         yield Problem(
-            position=document.position(rotation),
-            message=f"{describe(rotation)} needs deliver: each generation has a secret that must arrive somewhere",
-            hint="say under `deliver` where the key's users read it",
+            position=document.position(key if whose else rotation),
+            message=f"{describe(rotation)} needs deliver{whose}: each generation has a secret that must arrive somewhere",
+            hint="say under `deliver` where the key's users read it"
+            + (", or write `rotation: null` there" if whose else ""),
         )
 
 

@@ -136,6 +136,12 @@ def test_a_key_on_probation_is_finished_and_no_further_one_is_made() -> None:
     assert told(made) == [(Retire, "g1", Reason.SUPERSEDED), (Deliver, "g2", Reason.UNDELIVERED)]
 
 
+def test_of_a_renamed_key_as_well() -> None:
+    made = plan(live_key(), undelivered("new"), wish=wanted("new", sinks=(SINK,), former_slug="ci"))
+
+    assert told(made) == [(Retire, "g1", Reason.SUPERSEDED), (Deliver, "g1", Reason.UNDELIVERED)]
+
+
 def test_a_key_on_probation_counts_as_old_as_the_one_that_works() -> None:
     assert told(plan(generation(), undelivered(generation=2), forced=Forced(older_than=9 * DAY)))
     assert plan(generation(), undelivered(generation=2), forced=Forced(older_than=11 * DAY)).changes == ()

@@ -13,7 +13,7 @@ from reconciler.core.guards import Allowances, check
 from reconciler.core.holding import UNSEEN
 from reconciler.core.ids import MAX_GENERATION, key_id
 from reconciler.core.keys import LiveKey
-from reconciler.core.plan import Change, Create, Delete, EnvironmentPlan, Reason, Retire, Unchanged, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Reason, Retire, Unchanged, Update
 from reconciler.core.planner import plan_environment
 from reconciler.core.rotation import due, due_date, end_of, first_date, spread
 from reconciler.errors import ManifestError
@@ -349,6 +349,20 @@ def test_a_renamed_key_takes_its_new_id_with_the_next_generation() -> None:
     assert retired(after).key_id == owned_id("ci")
 
 
+@pytest.mark.parametrize("secret", ["of this run", None], ids=["deliverable", "lost"])
+def test_what_a_run_has_begun_of_a_renamed_environment_is_finished(secret: str | None) -> None:
+    former = replace(REALM, environment="old")
+    old = live_key(id=key_id(former, "ci", 5), age=90 * DAY, expire=NOW + 7 * DAY)
+    begun = undelivered() if secret else undelivered(secret=None)
+
+    made = plan(old, begun, former=former)
+
+    newest = owned_id("ci") if secret else owned_id("ci", 2)
+    assert [each.key_id for each in made.changes if isinstance(each, Create | Deliver)] == [newest]
+    (retire,) = (each for each in made.changes if isinstance(each, Retire) and each.key_id == old.id)
+    assert newest in retire.detail
+
+
 # --- limits and guards ---
 
 
@@ -357,6 +371,14 @@ def test_the_last_generation_that_an_id_has_room_for_is_told_of_and_kept() -> No
 
     assert made.changes == ()
     assert "rename the key" in made.warnings[0]
+
+
+def test_the_last_generation_takes_the_fields_that_are_declared() -> None:
+    made = plan(generation(MAX_GENERATION, age=90 * DAY), wish=rotating(scopes=["users.write"]))
+
+    (change,) = made.changes
+    assert isinstance(change, Update)
+    assert change.after.scopes == {"users.write"}
 
 
 def test_protect_refuses_a_rotation() -> None:
