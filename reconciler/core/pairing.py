@@ -148,13 +148,13 @@ def _two_keys(desired: Desired, key: DesiredKey, pairing: Pairing) -> Iterator[P
     former = pairing.newest.get(key.former_slug or "") or _of_former_realm(desired, key, pairing)
     if own is None or former is None or is_on_probation(own) or is_on_probation(former):
         return
-    if (desired.rotates(key) or is_marked(former)) and own.created >= former.created:  # the next generation has taken the new name
-        return
+    if (desired.rotates(key) or is_marked(former)) and own.created >= former.created:
+        return  # the next generation has taken the new name
     yield Problem(
         position=key.position,
         message=f"{key.address} is renamed, and both {quoted(former.id)} and {quoted(own.id)} are live",
-        hint="where `reconciler rotate` did not finish, run it again for this key; else delete the one that is to go in "
-        "an apply of its own, or leave renamed_from out",
+        hint="where `reconciler rotate` did not finish, run it again for this key; else delete the one that is to go "
+        "in an apply of its own, or leave renamed_from out",
     )
 
 

@@ -203,8 +203,8 @@ def _plan_older(
     """What becomes of the keys that the one of this name has superseded; `newest` is what is said of that one."""
     for each in older:
         if match is not None:
-            is_made_again = isinstance(newest, Create) and newest.leftover
-            entry = superseded(key, each, draft.live, newest.key_id if is_made_again else match.id, match.created)
+            by = newest.key_id if isinstance(newest, Create) and newest.leftover else match.id
+            entry = superseded(key, each, draft.live, by, match.created)
             draft.add([entry])
             draft.warnings += [*still_used(key.address, each, match), *keeps_more(key, each, entry)]
 

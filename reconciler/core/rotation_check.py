@@ -78,12 +78,12 @@ def composed_problems(document: Document, layers: Sequence[tuple[Path, Mapping[s
         yield _expire_too(document, layers, rotation, (*at["expire"], "expire"))
     if "deliver" not in at:
         key, _ = layers[-1]
-        whose = "" if rotation[:-1] == key else f" in {describe(key)}"
+        is_own = rotation[:-1] == key
+        needs = f"{describe(rotation)} needs deliver{'' if is_own else f' in {describe(key)}'}"
         yield Problem(
-            position=document.position(key if whose else rotation),
-            message=f"{describe(rotation)} needs deliver{whose}: each generation has a secret that must arrive somewhere",
-            hint="say under `deliver` where the key's users read it"
-            + (", or write `rotation: null` there" if whose else ""),
+            position=document.position(rotation if is_own else key),
+            message=f"{needs}: each generation has a secret that must arrive somewhere",
+            hint=f"say under `deliver` where the key's users read it{'' if is_own else ', or write `rotation: null`'}",
         )
 
 

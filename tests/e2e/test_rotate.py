@@ -15,16 +15,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.desired import After, Desired, Forced, Rotation
+from reconciler.core.desired import After, Desired, Forced, Rotation, SinkSpec
 from reconciler.core.globs import Selection
 from reconciler.core.outcome import Outcome, Result, Status
 from reconciler.emulator import Profile
 from reconciler.emulator.faults import Answer, StaleCache
-from tests.support.clocks import StandingClock
+from tests.support.clocks import FakeClock, StandingClock
 from tests.support.command import Command, in_folder
 from tests.support.emulators import Running, running
 from tests.support.folders import a_folder
 from tests.support.line import Meanwhile
+from tests.support.scenarios import left_over
 from tests.support.turns import Turns
 from tests.support.world import EVERYTHING, Machine, World, a_world, desired, first_id, generation, held, key
 
@@ -418,3 +419,47 @@ async def test_two_at_once_make_one_generation(
                 secret = held(each.keys[0].sinks[0])
                 assert secret is not None
                 assert await world.accepts(secret)
+
+
+def deliver(sink: SinkSpec, secret: str) -> None:
+    path = Path(sink.option("path"))
+    path.write_text(f"{sink.option('variable')}={secret}\n", encoding="utf-8")
+    path.chmod(0o600)
+
+
+class Finishes(FakeClock):
+    """While somebody sleeps, another run is through with the second generation."""
+
+    def __init__(self, world: World, wish: Desired) -> None:
+        super().__init__()
+        self._world, self._wish = world, wish
+
+    async def sleep(self, seconds: float) -> None:
+        if not self.sleeps:
+            (key,) = self._wish.keys
+            one, two = (await live(self._world)).values()
+            deliver(key.sinks[0], two["secret"])
+            rotation, now = key.rotation, self._world.time.now
+            assert rotation is not None
+            for shown, name, end in ((two, "A", now + rotation.life), (one, "A (retiring)", now + rotation.overlap)):
+                expire = end.isoformat(timespec="milliseconds")
+                await self._world.put(shown["$id"], name=name, scopes=shown["scopes"], expire=expire)
+        await super().sleep(seconds)
+
+
+@pytest.mark.anyio
+async def test_what_another_run_had_in_hand_before_this_one_looked_is_the_rotation_that_was_asked_for() -> None:
+    with a_folder() as folder:
+        async with a_world() as world:
+            machine = Machine(world=world, folder=folder)
+            wish = wanted(machine)
+            assert (await machine.apply(wish)).complete
+            world.time.move(days=10)
+            await left_over(machine, "a", generation=2, lives=timedelta(days=7))
+            world.time.move(seconds=10)
+            machine.clock = Finishes(world, wish)
+
+            outcome = await rotate(machine, wish)
+
+            assert outcome.complete, outcome
+            assert list(await live(world)) == [1, 2]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -186,6 +188,40 @@ async def test_what_another_run_takes_back_is_made_by_the_one_that_waited(hides:
             assert waited == [InHand(address="local/a", key_id=first_id("a"))]
             (made,) = (await world.keys()).values()
             assert (made["$id"], made["secret"]) == (first_id("a"), held(wanted.keys[0].sinks[0]))
+
+
+class Crowded(FakeClock):
+    """While somebody sleeps, another run takes its key back, and a person's key takes the last place of the project."""
+
+    def __init__(self, world: World, fill: Callable[[], None]) -> None:
+        super().__init__()
+        self._world, self._fill = world, fill
+
+    async def sleep(self, seconds: float) -> None:
+        if not self.sleeps:
+            await self._world.owner.delete(f"/project/keys/{first_id('a')}")
+            body = {"keyId": "by-hand", "name": "By hand", "scopes": ["rows.read"]}
+            (await self._world.owner.post("/project/keys", json=body)).raise_for_status()
+            self._fill()
+        await super().sleep(seconds)
+
+
+async def test_what_is_left_after_a_wait_is_judged_by_the_limit_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_world() as world:
+        fill = partial(monkeypatch.setattr, "reconciler.core.guards.MAX_KEYS", 1)
+        machine = Machine(world=world, folder=tmp_path, clock=Crowded(world, fill))
+        wanted = desired(key("a", machine.dotenv("A")))
+        async with machine.reconciler(wanted) as reconciler:
+            planned = await reconciler.plan()
+            await left_over(machine, "a", lives=timedelta(days=7))
+
+            outcome = await reconciler.apply(planned)
+
+        ((result,),) = (environment.results for environment in outcome.environments)
+        assert (result.status, result.message) == (Status.FAILED, "refused by now (limit)")
+        assert list(await world.keys()) == ["by-hand"]
 
 
 @pytest.mark.parametrize("profile", get_args(Profile))

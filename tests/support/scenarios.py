@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.desired import After, At, Desired
-from tests.support.world import Machine, ServerTime, World, desired, first_id, key
+from reconciler.core.ids import key_id
+from tests.support.world import REALM, Machine, ServerTime, World, desired, key
 
 Scenario = Callable[[Machine], Awaitable[Desired]]
 """Brings a machine's world into the situation, past the line or before anything is counted; returns what is wanted."""
@@ -19,11 +20,11 @@ async def _applied(machine: Machine, wanted: Desired) -> None:
     assert outcome.complete, outcome
 
 
-async def left_over(machine: Machine, slug: str, *, lives: timedelta) -> None:
+async def left_over(machine: Machine, slug: str, *, lives: timedelta, generation: int = 1) -> None:
     """A key that some other machine's run created on probation, and no run of this machine knows of."""
     world = machine.world
     body: dict[str, Any] = {
-        "keyId": first_id(slug),
+        "keyId": key_id(REALM, slug, generation),
         "name": f"{slug.capitalize()} (undelivered)",
         "scopes": ["rows.read"],
         "expire": (world.time.now + lives).isoformat(timespec="milliseconds"),
