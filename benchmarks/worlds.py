@@ -105,6 +105,7 @@ def build(folder: Path, environments: int, keys: int, *, changed: bool) -> Path:
         secrets = folder / "secrets" / f"{name}.env"
         secrets.parent.mkdir(mode=0o700, exist_ok=True)
         secrets.write_text("".join(lines), "utf-8")
+        secrets.chmod(0o600)
     emulator.close()
     return path
 
