@@ -73,7 +73,7 @@ chaos: $(DEV) ## Kill applies amid faults, and look whether the next one mends a
 	exec $(BIN)/python -W ignore -m tests.chaos --seeds $(SEEDS) --start $(SEED_START) --jobs $(JOBS) $(ARGS)
 
 years: $(DEV) ## Live through YEARS= years of rotations on each server, other ones each time
-	YEARS=$(YEARS) exec $(BIN)/python -m pytest tests/property/test_rotation_year.py -m slow $(ARGS)
+	YEARS=$(YEARS) exec $(BIN)/python -m pytest -o faulthandler_timeout=0 tests/property/test_rotation_year.py -m slow $(ARGS)
 
 two-runs: $(DEV) ## Two applies at once over a due rotation, RUNS= times on each profile: one winner, and both end well
 	exec $(BIN)/python -W ignore -m tests.race --runs $(RUNS)

@@ -12,13 +12,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import chain, islice
 from typing import assert_never
 
+from reconciler.app.cache import refresh
 from reconciler.app.delivery import Delivery
 from reconciler.app.proving import proven
 from reconciler.app.stopped import AGAIN, InAnothersHands, Stopped
-from reconciler.core.beside import InHand, in_hand
+from reconciler.core.beside import InHand, in_hand, overtaken
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Update
@@ -30,7 +30,6 @@ from reconciler.core.superseding import retired_by_now
 from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, Rejected, ServerError, SinkError
 from reconciler.ports import Escrow
 
-_STALE_CACHE_PAUSE = 1.0
 _FEW = 3
 _LATE = timedelta(minutes=15)
 _NOT_THERE = "the key that takes its place is not there yet, so this one works on"
@@ -58,6 +57,7 @@ class EnvironmentApply:
     escrow: Escrow | None = None
     leaked: Mapping[str, Secret] = field(default_factory=dict, repr=False)
     _live: dict[str, LiveKey] = field(init=False)
+    _planned: frozenset[str] = field(init=False)
     _results: dict[str, Result] = field(init=False, default_factory=dict)
     _warnings: list[str] = field(init=False, default_factory=list)
     _halted: str = field(init=False, default="")
@@ -70,6 +70,7 @@ class EnvironmentApply:
 
     def __post_init__(self) -> None:
         self._live = {key.id: key for key in self.live.keys}
+        self._planned = frozenset(self._live)
 
     async def run(self) -> EnvironmentOutcome:
         """Every stage in order; never raises for what a server or a sink does."""
@@ -78,8 +79,9 @@ class EnvironmentApply:
                 self._halted = self._halted or "something before it failed, and nothing is deleted then"
             if any(isinstance(change, Retire) for change in stage.changes) and not self._halted:
                 await self._look_again()
-            await self._run_stage(self._ready(stage))
-        await self._refresh_stale_cache()
+            await self._run_stage(await self._not_overtaken(self._ready(stage)))
+        if self._wrote and self.live.facts.may_serve_stale_keys:
+            self._warnings += await refresh(self.plan, self._results, self.delivery)
         await self._prove()
         return EnvironmentOutcome(
             environment=self.plan.environment,
@@ -103,13 +105,34 @@ class EnvironmentApply:
         failed = {each.change.address for each in self._results.values() if each.status not in DONE}
         for change in stage.changes:
             if change.address in failed:
-                self._results[change.key_id] = Result(
-                    change=change,
-                    status=Status.NOT_ATTEMPTED,
-                    message=_ANOTHERS if change.address in self._elsewhere else _NOT_THERE,
-                )
-                self.progress(self._results[change.key_id])
+                self._leave(change, _ANOTHERS if change.address in self._elsewhere else _NOT_THERE)
         return tuple(change for change in stage.changes if change.address not in failed)
+
+    async def _not_overtaken(self, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+        """The changes, but for keys that work and whose next generation another run has made since the plan: the sinks
+        are that one's.
+        """
+        known = [each for each in changes if isinstance(each, Deliver) and not is_on_probation(self._live[each.key_id])]
+        if not any(each.sinks for each in known) or self._halted or self.stop.is_set():
+            return changes
+        try:
+            made = overtaken(known, self._planned, await self.delivery.store.list())
+        except ReconcilerError as error:
+            self._count_failure(error)
+            for change in known:
+                self._leave(change, error.message, error.hint)
+            return tuple(each for each in changes if each not in known)
+        self._elsewhere |= made
+        for change in known:
+            if change.address in made:
+                self._leave(change, _ANOTHERS)
+        return tuple(each for each in changes if each.address not in made)
+
+    def _leave(self, change: Change, why: str, hint: str = "") -> None:
+        result = Result(change=change, status=Status.NOT_ATTEMPTED, message=why, hint=hint)
+        self._results[change.key_id] = result
+        if change.address not in self._elsewhere:
+            self.progress(result)
 
     async def _look_again(self) -> None:
         """The end of a key that retires counts from now: what came before it may have taken its time, and somebody
@@ -255,34 +278,6 @@ class EnvironmentApply:
 
     async def _update(self, key_id: str, state: KeyState) -> None:
         self._live[key_id] = await self.delivery.store.update(self._live[key_id], state)
-
-    async def _to_write_back(self) -> LiveKey | None:
-        """A key as it is at this moment: one that this run wrote, if there is one. Whatever somebody has made of it
-        since, this run has read, and does not revert.
-        """
-        done = (key_id for key_id, result in self._results.items() if result.status in DONE and key_id in self._live)
-        others = (each.key_id for each in self.plan.unchanged)
-        for key_id in islice(chain(done, others), _FEW):
-            if (key := await self.delivery.store.get(key_id)) is not None:
-                return key
-        return None
-
-    async def _refresh_stale_cache(self) -> None:
-        """A server before 2.0 may answer from an old cache of the project until the next write: make that write."""
-        if not self._wrote or not self.live.facts.may_serve_stale_keys:
-            return
-        await self.delivery.clock.sleep(_STALE_CACHE_PAUSE)
-        try:
-            key = await self._to_write_back()
-            if key is not None:
-                await self.delivery.store.touch(key)
-            elif any(isinstance(each.change, Delete) and each.status in DONE for each in self._results.values()):
-                self._warnings.append(
-                    "no owned key is left to refresh the server's cache with; "
-                    "it may accept a deleted key until the next write to the project"
-                )
-        except ReconcilerError as error:
-            self._warnings.append(f"the server's cache could not be refreshed: {error.message}")
 
     async def _prove(self) -> None:
         """Try the secrets of leaked keys that were deleted, after the last write to the project."""

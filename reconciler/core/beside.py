@@ -3,19 +3,21 @@
 The rules:
 - A key is in another run's hands while it is on probation and young, unless its maker is known to be dead. Once it is
   committed, the keys whose place it takes are still that run's to let end.
-- What is left is judged by a fresh plan. A name for which it asks nothing is done, whoever did it. What else was
-  approved is done, left or stale as a saved plan's changes are: nothing that was not approved is ever added.
+- What is left is judged by a fresh plan. A name for which it asks nothing is done, whoever did it, and so is the end of
+  a key on probation that its maker has finished. What else was approved is done, left or stale as a saved plan's
+  changes are: nothing that was not approved is ever added.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.desired import Desired
 from reconciler.core.freshness import Standing, standing
+from reconciler.core.ids import is_generated, slug_of
 from reconciler.core.keys import Listing, Live, LiveKey
-from reconciler.core.plan import Change, EnvironmentPlan, Retire
+from reconciler.core.plan import Change, Create, Deliver, Entry, EnvironmentPlan, Retire, Unchanged
 from reconciler.core.probation import is_on_probation, may_be_in_progress
 from reconciler.core.retiring import is_retiring
 
@@ -54,9 +56,26 @@ def still_in_hand(waited: Iterable[InHand], seen: Listing, is_abandoned: Callabl
             yield each
 
 
+def overtaken(delivers: Iterable[Deliver], planned: Container[str], seen: Listing) -> dict[str, str]:
+    """By address the id of a generation that another run has made since the plan, after the key to be delivered: that
+    one's secret is in the sinks by now, or will be. `planned` are the ids that the plan knew.
+    """
+    made = {slug_of(key.id): key.id for key in seen.keys if is_generated(key.id) and key.id not in planned}
+    return {each.address: made[slug_of(each.key_id)] for each in delivers if slug_of(each.key_id) in made}
+
+
 def _works_on(key: LiveKey | None, seen: Listing) -> bool:
     """Whether nobody has given a key its end yet."""
     return key is not None and not is_retiring(key) and not key.has_ended(seen.now)
+
+
+def _finished(approved: EnvironmentPlan, fresh: EnvironmentPlan) -> frozenset[str]:
+    """The keys that were to be made again, and that are by now those of their names."""
+    leftovers = {change.leftover for change in approved.changes if isinstance(change, Create)}
+    entries: tuple[Entry, ...] = (*fresh.changes, *fresh.unchanged)
+    return frozenset(
+        each.key_id for each in entries if each.key_id in leftovers and isinstance(each, Unchanged) and each.is_declared
+    )
 
 
 def left(approved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, live: Live) -> Standing:
@@ -64,8 +83,9 @@ def left(approved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, li
     for those that are stale.
     """
     asked = {change.address for change in fresh.changes}
-    quiet = tuple(change for change in approved.changes if change.address not in asked)
-    loud = tuple(change for change in approved.changes if change.address in asked)
+    finished = _finished(approved, fresh)
+    quiet = [each for each in approved.changes if each.address not in asked or each.key_id in finished]
+    loud = tuple(change for change in approved.changes if change not in quiet)
     stands = standing(replace(approved, changes=loud), fresh, desired, live)
     addresses = {change.address for change in loud} - {each.address for each in stands.stale}
     return replace(

@@ -235,10 +235,6 @@ class Desired:
         """The address of an owned key: with the name that is declared for its slug, else with the slug."""
         return f"{self.realm.environment}/{self.names.get(slug, slug)}"
 
-    def rotates(self, key: DesiredKey) -> bool:
-        """Whether a newer key of a declared one is its next generation, be it not finished yet."""
-        return key.rotation is not None or self.forced is not None
-
     def is_foreign(self, key_id: str) -> bool:
         """Whether an id is one that reconciler made for another manifest, environment or project."""
         realms = (self.realm, *((self.former,) if self.former else ()))

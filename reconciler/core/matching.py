@@ -12,7 +12,7 @@ def rotatable(desired: Desired, live: Live) -> frozenset[str]:
     """The addresses of declared keys that are live, so that a next generation can be asked for."""
     pairing = pair(desired, live.keys)
     undeclared = dict(pairing.newest)
-    return frozenset(key.address for key in desired.keys if match_of(desired, key, pairing, undeclared)[0] is not None)
+    return frozenset(key.address for key in desired.keys if match_of(key, pairing, undeclared)[0] is not None)
 
 
 def addresses(desired: Desired, live: Live) -> frozenset[str]:
@@ -29,7 +29,7 @@ def address_of_absent(desired: Desired, key: LiveKey) -> str:
 
 
 def match_of(
-    desired: Desired, key: DesiredKey, pairing: Pairing, undeclared: dict[str, LiveKey]
+    key: DesiredKey, pairing: Pairing, undeclared: dict[str, LiveKey]
 ) -> tuple[LiveKey | None, LiveKey | None]:
     """The live key of a declared one, and the one of its other name where a rename has two; neither is undeclared
     then.
@@ -39,11 +39,7 @@ def match_of(
         adopted = pairing.adopted.get(key.adopts)
         return (generated, adopted) if has_taken_over(key, generated, adopted) else (adopted, None)
     former = undeclared.pop(key.former_slug, None) if key.former_slug else None
-    if generated is None or former is None:
-        return generated or former, None
-    if is_on_probation(generated) and not is_on_probation(former) and not desired.rotates(key):
-        return former, generated  # the key that works is the one to keep, whatever a run that died has left
-    return generated, former
+    return (generated or former), (former if generated else None)
 
 
 def other_key(key: DesiredKey, match: LiveKey | None, pairing: Pairing) -> list[str]:

@@ -17,7 +17,6 @@ from reconciler.core.ids import OwnedId, owned
 from reconciler.core.keys import LiveKey
 from reconciler.core.probation import is_on_probation
 from reconciler.core.quoting import quoted
-from reconciler.core.retiring import is_marked
 from reconciler.errors import Problem
 
 
@@ -61,11 +60,8 @@ def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
             generations.setdefault(found.slug, []).append(((current, found.generation), key))
         else:
             unmanaged.append(key)
-    rotating = {key.slug for key in desired.keys if desired.rotates(key)}
-    for slug, each in generations.items():
+    for each in generations.values():
         each.sort(key=lambda generation: generation[0])
-        if slug not in rotating:
-            _prefer_working(each)
     return Pairing(
         newest={slug: each[-1][1] for slug, each in generations.items()},
         superseded={slug: tuple(key for _, key in each[:-1]) for slug, each in generations.items() if len(each) > 1},
@@ -74,19 +70,6 @@ def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
         ignored=_by_id(ignored),
         unmanaged=_by_id(unmanaged),
     )
-
-
-def _prefer_working(generations: list[tuple[tuple[bool, int], LiveKey]]) -> None:
-    """Where all that the present name of an environment has is on probation, a key of the former name that works is
-    the newest: what a run that died has left supersedes nothing.
-    """
-    if len(generations) == 1:
-        return
-    if all(is_on_probation(key) for (current, _), key in generations if current):
-        working = [each for each in generations if not each[0][0] and not is_on_probation(each[1])]
-        if working:
-            generations.remove(working[-1])
-            generations.append(working[-1])
 
 
 def owned_here(desired: Desired, key_id: str) -> tuple[bool, OwnedId] | None:
@@ -138,7 +121,8 @@ def _is_rotated(key: DesiredKey, pairing: Pairing) -> bool:
 
 
 def _two_keys(desired: Desired, key: DesiredKey, pairing: Pairing) -> Iterator[Problem]:
-    """A rename, of a key or an environment, onto a name that has a key of its own: nobody can tell which is to stay.
+    """A rename, of a key or an environment, onto a name that has a key of its own which is older: nobody can tell which
+    is to stay. A newer one is the next generation, which has taken the new name.
 
     One that is on probation was made by a run that did not finish, and is no key that anybody uses.
     """
@@ -148,13 +132,12 @@ def _two_keys(desired: Desired, key: DesiredKey, pairing: Pairing) -> Iterator[P
     former = pairing.newest.get(key.former_slug or "") or _of_former_realm(desired, key, pairing)
     if own is None or former is None or is_on_probation(own) or is_on_probation(former):
         return
-    if (desired.rotates(key) or is_marked(former)) and own.created >= former.created:
-        return  # the next generation has taken the new name
+    if own.created >= former.created:
+        return
     yield Problem(
         position=key.position,
         message=f"{key.address} is renamed, and both {quoted(former.id)} and {quoted(own.id)} are live",
-        hint="where `reconciler rotate` did not finish, run it again for this key; else delete the one that is to go "
-        "in an apply of its own, or leave renamed_from out",
+        hint="delete the one that is to go in an apply of its own, or leave renamed_from out",
     )
 
 

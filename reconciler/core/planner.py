@@ -23,7 +23,7 @@ from reconciler.core.changes import (
     unseen_of_new,
 )
 from reconciler.core.delivery import at
-from reconciler.core.desired import Desired, DesiredKey, SinkSpec
+from reconciler.core.desired import At, Desired, DesiredKey, Never, SinkSpec
 from reconciler.core.drafting import Draft, end_of_unfinished, next_generation
 from reconciler.core.fingerprint import fingerprint
 from reconciler.core.forcing import force
@@ -68,7 +68,7 @@ def plan_environment(desired: Desired, live: Live, held: Held) -> EnvironmentPla
     )
     undeclared = dict(pairing.newest)
     for key in _kept_by_server(draft):
-        match, other = match_of(desired, key, pairing, undeclared)
+        match, other = match_of(key, pairing, undeclared)
         if not desired.selection.admits(key.address):
             continue
         slugs = {key.slug, key.former_slug or key.slug}
@@ -183,17 +183,20 @@ def _why_follow(key: DesiredKey, match: LiveKey, draft: Draft, held: Held) -> Du
 
 
 def _follow(key: DesiredKey, match: LiveKey, draft: Draft, held: Held, why: Due) -> Entry:
-    """The next generation, and an end for this one once that is committed."""
+    """The next generation, and an end for this one once that is committed; the last one keeps the end that it has."""
     made = next_generation(draft, key, match, held, why)
     if made is None:
         draft.warnings.append(
             f"{key.address} needs a new key, and {match.id} is the last generation that its id has room for: rename "
             "the key, with `renamed_from`"
         )
-        return reconcile(draft.desired, key, match, draft.live, held)
-    entry = superseded(key, match, draft.live, made.key_id, draft.live.now)
-    draft.add([entry])
-    draft.warnings += keeps_more(key, match, entry)
+        kept = replace(key, rotation=None, expiry=At(match.expire) if match.expire else Never())
+        entry = reconcile(draft.desired, kept, match, draft.live, held)
+        draft.unseen += unseen(key, match, entry, held)
+        return entry
+    end = superseded(key, match, draft.live, made.key_id, draft.live.now)
+    draft.add([end])
+    draft.warnings += keeps_more(key, match, end)
     return made
 
 

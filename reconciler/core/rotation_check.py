@@ -77,14 +77,23 @@ def composed_problems(document: Document, layers: Sequence[tuple[Path, Mapping[s
     if "expire" in at:
         yield _expire_too(document, layers, rotation, (*at["expire"], "expire"))
     if "deliver" not in at:
-        key, _ = layers[-1]
-        is_own = rotation[:-1] == key
-        needs = f"{describe(rotation)} needs deliver{'' if is_own else f' in {describe(key)}'}"
-        yield Problem(
-            position=document.position(rotation if is_own else key),
-            message=f"{needs}: each generation has a secret that must arrive somewhere",
-            hint=f"say under `deliver` where the key's users read it{'' if is_own else ', or write `rotation: null`'}",
-        )
+        yield _nowhere(document, layers, rotation)
+
+
+def _nowhere(document: Document, layers: Sequence[tuple[Path, Mapping[str, Any]]], rotation: Path) -> Problem:
+    """Rotation without a sink, told where one is to be written: where a layer takes `deliver` away, else beside the
+    rotation, or at the key where that is of all keys.
+    """
+    keys = [path for path, _ in layers if len(path) > 1]
+    taken = [path for path, written in layers if "deliver" in written]
+    where = taken[-1] if taken else rotation[:-1] if rotation[:-1] in keys else keys[0]
+    place: Path = (*where, "deliver") if taken else rotation if where == rotation[:-1] else where
+    whose = "" if where == rotation[:-1] else f" in {describe(where)}"
+    return Problem(
+        position=document.position(place),
+        message=f"{describe(rotation)} needs deliver{whose}: each generation has a secret that must arrive somewhere",
+        hint=f"say under `deliver` where the key's users read it{', or write `rotation: null` there' if whose else ''}",
+    )
 
 
 def _expire_too(

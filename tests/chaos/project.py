@@ -20,6 +20,7 @@ from tests.support.hiding import hiding
 
 OWNER = "team"
 ENVIRONMENT = "live"
+UNDELIVERED, RETIRING = " (undelivered)", " (retiring)"
 _START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 _ORGANIZATION_SCOPES = ("organization.projects.keys.read", "organization.projects.keys.write", "projects.read")
 
@@ -27,7 +28,9 @@ Shown = dict[str, Any]
 
 
 class Project:
-    """The server and its one project; `secrets` are those that the server ever gave out, by the id of their key."""
+    """The server and its one project; `secrets` are those that the server ever gave out, by the id of their key, and
+    `committed` the ids of keys that were ever not on probation.
+    """
 
     def __init__(self, case: Case, front: Front) -> None:
         self.case, self._front = case, front
@@ -36,6 +39,7 @@ class Project:
         self.emulator.ensure_project(case.project)
         self.session = self.emulator.console_session()
         self.secrets: defaultdict[str, list[str]] = defaultdict(list)
+        self.committed: set[str] = set()
         self._hands: list[str] = []
         self.credential = self._credential()
         self._foreign_keys()
@@ -139,7 +143,7 @@ class Project:
     def begin(self, key_id: str, name: str) -> None:
         """What a run on another machine has left that died half an hour ago."""
         expire = (self.time() + timedelta(days=7)).isoformat(timespec="milliseconds")
-        body = {"keyId": key_id, "name": f"{name} (undelivered)", "scopes": ["rows.read"], "expire": expire}
+        body = {"keyId": key_id, "name": f"{name}{UNDELIVERED}", "scopes": ["rows.read"], "expire": expire}
         made = self._call("POST", "/project/keys", **body)
         self.secrets[key_id].append(made["secret"])
         self.time.move(timedelta(minutes=30))
@@ -147,11 +151,14 @@ class Project:
     # --- calls ---
 
     def _note(self, call: Call) -> None:
-        """Keep each secret that the server gives out."""
-        if call.method == "POST" and call.status == 201:
-            made = json.loads(call.answered)
-            if made.get("secret"):
-                self.secrets[made["$id"]].append(made["secret"])
+        """Keep each secret that the server gives out, and which keys are committed."""
+        if (call.method, call.status) not in {("POST", 201), ("PUT", 200)}:
+            return
+        written = json.loads(call.answered)
+        if call.method == "POST" and written.get("secret"):
+            self.secrets[written["$id"]].append(written["secret"])
+        if not written["name"].endswith((UNDELIVERED, RETIRING)):
+            self.committed.add(written["$id"])
 
     def _call(self, method: str, path: str, **body: object) -> Any:
         headers = {

@@ -5,11 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.app import apply, delivery, minting
+from reconciler.core import planner
+from reconciler.core.delivery import at
+from reconciler.core.desired import DesiredKey, Rotation
+from reconciler.core.drafting import Draft
+from reconciler.core.holding import Held, Match
+from reconciler.core.holding import match as compare
+from reconciler.core.ids import next_id
 from reconciler.core.keys import KeyState, LiveKey
+from reconciler.core.plan import Retire, Unchanged
 from reconciler.core.secret import Secret
+from reconciler.core.superseding import retire_unfinished
 
 
 def _commits_before_it_delivers() -> None:
@@ -78,6 +88,22 @@ def _starts_by_deleting_a_key_that_works() -> None:
     apply.EnvironmentApply.run = after_deleting  # type: ignore[method-assign]
 
 
+def _makes_another_key_where_the_server_shows_the_secret() -> None:
+    def is_lost(key: DesiredKey, match: LiveKey, now: datetime, held: Held, *, insists: bool) -> bool:
+        seen = (held.get(at(sink, match.id)) for sink in key.sinks)
+        return any(each is not None and compare(each, match) is Match.LACKS for each in seen)
+
+    planner.is_secret_lost = is_lost  # type: ignore[attr-defined]
+
+
+def _lets_a_key_work_on_that_never_did() -> None:
+    def end(draft: Draft, key: DesiredKey, match: LiveKey, held: Held) -> Retire | Unchanged:
+        rotation = Rotation(every=timedelta(days=90), overlap=timedelta(hours=48))
+        return retire_unfinished(key, match, draft.live, rotation, by=next_id(match.id))
+
+    planner.end_of_unfinished = end  # type: ignore[attr-defined]
+
+
 SABOTAGES: dict[str, Callable[[], None]] = {
     "commits before it delivers": _commits_before_it_delivers,
     "makes keys that never die": _makes_keys_that_never_die,
@@ -86,4 +112,6 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "cleans up keys of others": _cleans_up_keys_of_others,
     "forgets a sink": _forgets_a_sink,
     "starts by deleting a key that works": _starts_by_deleting_a_key_that_works,
+    "makes another key where the server shows the secret": _makes_another_key_where_the_server_shows_the_secret,
+    "lets a key work on that never did": _lets_a_key_work_on_that_never_did,
 }

@@ -29,6 +29,8 @@ FOUND = {
     "cleans up keys of others": (0, "a key of somebody else was changed"),
     "forgets a sink": (0, "is committed, and"),
     "starts by deleting a key that works": (0, "held a key that works, and does not any more"),
+    "makes another key where the server shows the secret": (6, "works on without need beside another generation"),
+    "lets a key work on that never did": (11, "works on without need beside another generation"),
 }
 
 TRIAL = 5

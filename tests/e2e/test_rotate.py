@@ -20,6 +20,7 @@ from reconciler.core.globs import Selection
 from reconciler.core.outcome import Outcome, Result, Status
 from reconciler.emulator import Profile
 from reconciler.emulator.faults import Answer, StaleCache
+from reconciler.emulator.wire import Receive, Scope, Send
 from tests.support.clocks import FakeClock, StandingClock
 from tests.support.command import Command, in_folder
 from tests.support.emulators import Running, running
@@ -457,9 +458,33 @@ async def test_what_another_run_had_in_hand_before_this_one_looked_is_the_rotati
             world.time.move(days=10)
             await left_over(machine, "a", generation=2, lives=timedelta(days=7))
             world.time.move(seconds=10)
-            machine.clock = Finishes(world, wish)
+            machine.clock = clock = Finishes(world, wish)
 
             outcome = await rotate(machine, wish)
 
             assert outcome.complete, outcome
+            assert clock.sleeps  # it has waited
             assert list(await live(world)) == [1, 2]
+
+
+@pytest.mark.anyio
+async def test_an_apply_that_has_listed_the_keys_before_it_does_not_bring_the_old_secret_back() -> None:
+    with a_folder() as folder:
+        async with a_world() as world:
+            one, other = Machine(world=world, folder=folder), Machine(world=world, folder=folder, seed=1000)
+            wish = wanted(one)
+            assert (await one.apply(wish)).complete
+            asked: list[str] = []
+
+            async def rotated_after_the_list(scope: Scope, receive: Receive, send: Send) -> None:
+                await world.line(scope, receive, send)
+                if scope["path"].endswith("/project/keys") and not asked:
+                    asked.append(scope["path"])
+                    assert (await rotate(one, wish)).complete
+
+            other.line = rotated_after_the_list
+            outcome = await other.apply(wish)
+
+            assert outcome.complete, outcome
+            assert [result.status for result in results(outcome)] == [Status.ALREADY_SO]
+            assert held(wish.keys[0].sinks[0]) == (await live(world))[2]["secret"]

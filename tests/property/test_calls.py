@@ -77,7 +77,7 @@ async def test_a_creation_without_sinks_takes_one_call(count: int) -> None:
             assert calls(machine) == PLAN | REFRESH | {"POST keys": count}
 
 
-async def test_updates_and_deletions_take_one_call_each_and_a_lost_value_none() -> None:
+async def test_updates_and_deletions_take_one_call_each_and_lost_values_one_list() -> None:
     with a_folder() as folder:
         async with a_world() as world:
             machine = Machine(world=world, folder=folder)
@@ -85,7 +85,7 @@ async def test_updates_and_deletions_take_one_call_each_and_a_lost_value_none() 
             machine.remove("app.env")
             calls(machine)
             await machine.apply(with_sinks(machine, 10))
-            assert calls(machine) == PLAN | REFRESH
+            assert calls(machine) == PLAN | REFRESH | {"GET keys": 2}  # has another run made newer keys since?
             await machine.apply(desired(*(key(f"k{number}", title="New") for number in range(4))))
             assert calls(machine) == PLAN | REFRESH | {"PUT key": 4 + 1, "DELETE key": 6}
 

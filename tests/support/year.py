@@ -5,8 +5,9 @@ is about to begin, every call of a run, and the end of each; between them keys o
 
 What is held against the program is worked out here from what the server and the sinks have, without its help:
 
-- A sink that holds a secret that works never holds one that does not, as long as runs come once an overlap; a run takes
-  it from no sink at any moment, however it ends.
+- A sink that holds a secret that works never holds one that does not, as long as runs come once an overlap, and within
+  the week that is left of a key that a run has delivered and did not come to commit; a run takes it from no sink at any
+  moment, however it ends.
 - Whoever read a sink before its value was replaced has an overlap in which the old one works.
 - Two generations work at a time, three while runs fail; those that a person has cut short or put off are not counted.
 - No run cuts a key short whose secret a sink still holds.
@@ -279,6 +280,8 @@ class Simulation:
             self.check_dates(slug, mine)
             if complete:
                 self.check_sink(slug, mine, by_secret)
+            elif (shown := by_secret.get(held(self.sinks[slug]) or "")) and " (undelivered)" in shown["name"]:
+                self.safe[slug] = min(self.safe.get(slug, self.now), _end(shown))
 
     async def drop_id(self) -> None:
         """Take `id` out of the manifest once the adopted key is gone, as plans ask for."""

@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 
 from reconciler.core.beside import InHand, in_hand, left, still_in_hand
+from reconciler.core.holding import EMPTY, UNSEEN
 from reconciler.core.keys import Listing, LiveKey
-from reconciler.core.plan import Create, Delete, EnvironmentPlan, Update
+from reconciler.core.plan import Create, Delete, EnvironmentPlan, Retire, Update
 from reconciler.core.planner import plan_environment
-from tests.support.builders import NOW, desired, live, live_key, owned_id, wanted
+from tests.support.builders import NOW, SINK, desired, live, live_key, owned_id, wanted
 
 MINUTE = timedelta(minutes=1)
 NEW = owned_id("ci", 2)
@@ -75,6 +76,20 @@ def test_what_another_run_took_back_is_left_to_do() -> None:
 
     assert stands.pending == approved.changes
     assert isinstance(stands.pending[0], Create)
+
+
+def test_the_end_of_a_key_that_its_maker_has_finished_is_no_longer_to_be_made() -> None:
+    wish = desired(wanted(sinks=(SINK,)))
+    hidden = replace(ON_PROBATION, secret=None)
+    approved = plan_environment(wish, live(BEFORE, hidden), {SINK: EMPTY})
+    by_now = live(BEFORE, replace(COMMITTED, secret=None))
+    fresh = plan_environment(wish, by_now, {SINK: UNSEEN})
+
+    stands = left(approved, fresh, wish, by_now)
+
+    assert [(type(each), each.key_id) for each in stands.done] == [(Delete, NEW), (Create, owned_id("ci", 3))]
+    assert [(type(each), each.key_id) for each in stands.pending] == [(Retire, BEFORE.id)]
+    assert (stands.stale, stands.beyond) == ((), ())
 
 
 def test_what_nobody_approved_is_not_left_to_do() -> None:

@@ -11,7 +11,7 @@ from reconciler.core.desired import At, Desired
 from reconciler.core.holding import holding
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.keys import LiveKey
-from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Update
+from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Retire, Update
 from reconciler.core.planner import plan_destroy, plan_environment
 from reconciler.errors import ManifestError
 from tests.support.builders import NOW, REALM, SINK, desired, live, live_key, owned_id, undelivered, wanted
@@ -111,9 +111,9 @@ def test_a_renamed_key_that_is_nowhere_is_made_under_its_new_name() -> None:
     assert (type(change), change.key_id) == (Create, owned_id("new"))
 
 
-def test_a_rename_onto_a_name_that_has_a_live_key_of_its_own_is_refused() -> None:
+def test_a_rename_onto_a_name_that_has_an_older_key_of_its_own_is_refused() -> None:
     with pytest.raises(ManifestError) as refused:
-        plan_of(desired(wanted("new", former_slug="old")), live_key("new"), live_key("old"))
+        plan_of(desired(wanted("new", former_slug="old")), live_key("new", age=2 * DAY), live_key("old", age=DAY))
 
     (problem,) = refused.value.problems
     old, new = owned_id("old"), owned_id("new")
@@ -207,28 +207,32 @@ def test_superseded_generations_have_the_address_of_their_key() -> None:
     assert [change.address for change in plan.changes] == ["staging/Tenant.ACME"]
 
 
-def test_a_key_that_works_is_kept_where_an_unfinished_run_made_one_of_the_new_name() -> None:
-    plan = plan_of(desired(wanted("new", title="CI", former_slug="old")), live_key("old"), undelivered("new"))
+def test_a_newer_key_of_the_new_name_is_the_next_generation() -> None:
+    wish = desired(wanted("new", title="CI", former_slug="old"))
 
-    assert [entry.key_id for entry in plan.unchanged] == [owned_id("old")]
-    assert told(plan)[0] == (Delete, "staging/new", owned_id("new"))
+    for newer in live_key("new", age=DAY), undelivered("new"):
+        plan = plan_of(wish, live_key("old", age=2 * DAY), newer)
+
+        assert (Retire, "staging/new", owned_id("old")) in told(plan)
+        assert not any(isinstance(change, Delete) for change in plan.changes)
 
 
 def renamed_environment(*keys: LiveKey) -> EnvironmentPlan:
-    former = replace(REALM, environment="was")
-    wish = replace(desired(wanted(sinks=(SINK,)), prune="report"), former=former)
-    return plan_environment(wish, live(live_key(id=key_id(former, "ci")), *keys), {SINK: holding(live_key().secret)})
+    wish = replace(desired(wanted(sinks=(SINK,)), prune="report"), former=FORMER)
+    former = live_key(id=key_id(FORMER, "ci"), age=2 * DAY)
+    return plan_environment(wish, live(former, *keys), {SINK: holding(live_key().secret)})
 
 
-def test_a_key_of_the_former_environment_is_kept_where_an_unfinished_run_made_another() -> None:
-    plan = renamed_environment(undelivered(secret=None))
+def test_a_newer_key_of_the_new_environment_is_the_next_generation() -> None:
+    for newer in live_key(age=DAY), undelivered():
+        plan = renamed_environment(newer)
 
-    assert [entry.key_id for entry in plan.unchanged] == [key_id(replace(REALM, environment="was"), "ci")]
-    assert told(plan)[0] == (Delete, "staging/ci", owned_id("ci"))
+        assert [each.key_id for each in plan.changes if isinstance(each, Retire)] == [key_id(FORMER, "ci")]
+        assert not any(isinstance(change, Delete) for change in plan.changes)
 
 
-def test_two_working_keys_under_both_names_of_an_environment_are_refused() -> None:
+def test_an_older_key_of_the_new_environment_is_refused() -> None:
     with pytest.raises(ManifestError) as refused:
-        renamed_environment(live_key())
+        renamed_environment(live_key(age=3 * DAY))
 
     assert "are live" in refused.value.problems[0].message

@@ -381,6 +381,17 @@ def test_the_last_generation_takes_the_fields_that_are_declared() -> None:
     assert change.after.scopes == {"users.write"}
 
 
+@pytest.mark.parametrize("expire", [None, NOW + DAY])
+@pytest.mark.parametrize("age", [95 * DAY, 400 * DAY])
+def test_the_last_generation_keeps_the_end_that_it_has(expire: datetime | None, age: timedelta) -> None:
+    last = live_key(generation=MAX_GENERATION, age=age, expire=expire, accessed=NOW)
+
+    made = plan(last, wish=rotating(scopes=["users.write"]))
+
+    assert [change.after.expire for change in made.changes if isinstance(change, Update)] == [expire]
+    assert [each.sink for each in made.unseen]
+
+
 def test_protect_refuses_a_rotation() -> None:
     wish = desired(rotating(), protect=("ci",))
     made = plan_environment(wish, live(generation(age=90 * DAY)), {SINK: UNSEEN})
