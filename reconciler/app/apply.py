@@ -23,10 +23,11 @@ from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Update
 from reconciler.core.probation import is_on_probation
-from reconciler.core.retiring import is_marked
+from reconciler.core.retiring import is_marked, is_retiring
 from reconciler.core.secret import Secret
 from reconciler.core.stages import Stage, stages
 from reconciler.core.superseding import retired_by_now
+from reconciler.core.times import show_instant
 from reconciler.errors import CreationDenied, CredentialError, ReconcilerError, Rejected, ServerError, SinkError
 from reconciler.ports import Escrow
 
@@ -270,6 +271,8 @@ class EnvironmentApply:
         seen = await self.delivery.store.get(key_id)
         if seen is None:
             del self._live[key_id]
+        elif is_retiring(seen) and seen.expire is not None:
+            raise Stopped(Status.ALREADY_SO, f"another run lets it end, at {show_instant(seen.expire)}", "")
         elif not is_on_probation(seen):
             raise Stopped(Status.FAILED, "another run has committed this key since", AGAIN)
         else:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.support.builders import NOW, REALM, desired, owned_id, wanted
 
 pytestmark = pytest.mark.anyio
 
+DAY = timedelta(days=1)
 APPLIED, FAILED, NOT_ATTEMPTED = Status.APPLIED, Status.FAILED, Status.NOT_ATTEMPTED
 
 
@@ -287,6 +289,33 @@ async def test_the_write_that_changes_nothing_changes_nothing(shop: Shop) -> Non
     assert after.state != before.state  # the declared key never expires: that was the update
     await shop.apply(desired(wanted("kept"), wanted("another")))
     assert (await shop.keys())[owned_id("kept")] == after
+
+
+@pytest.mark.parametrize(
+    ("title", "status", "message"),
+    [
+        (None, Status.ALREADY_SO, "another run did it | "),
+        ("CI", FAILED, "another run has committed this key since | run it again"),
+        ("CI (retiring)", Status.ALREADY_SO, "another run lets it end, at 2026-11-25T12:00:00Z | "),
+    ],
+    ids=["deleted", "committed", "retired"],
+)
+async def test_what_a_run_left_is_looked_at_again_before_it_is_deleted(
+    shop: Shop, title: str | None, status: Status, message: str
+) -> None:
+    put(shop, "gone", title="CI (undelivered)", expire=NOW + 7 * DAY)
+    shop.move(timedelta(minutes=16))
+    planned = await shop.plan(desired(allow_empty=True))
+    (key,) = (await shop.keys()).values()
+    if title is None:
+        await shop.store.delete(key.id)
+    else:
+        await shop.store.update(key, replace(key.state, name=title, expire=NOW + 2 * DAY))
+
+    outcome = await shop.apply(planned.desired, planned=planned)
+
+    assert (statuses(outcome), told(outcome, "gone")) == ({"gone": status}, message)
+    assert not any(call.startswith("DELETE") for call in shop.wire.calls)
 
 
 async def test_own_expired_keys_make_room_first_in_a_project_that_is_nearly_full(shop: Shop) -> None:
