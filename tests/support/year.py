@@ -312,7 +312,7 @@ class Simulation:
                 assert _end(shown) >= life - timedelta(minutes=1), f"{slug}: cut short before another is there: {shown}"
             deadline = self.deadlines.get(shown["secret"], NEVER)
             assert _end(shown) <= deadline, f"{slug}: the end of a superseded key was put off: {shown}"
-        by_hand = self.touched | (self.extended - self.corrected)
+        by_hand = self.touched | self.extended
         valid = [each for each in mine if _end(each) > self.now and each["secret"] not in by_hand]
         lately = any(self.now - at <= 8 * DAY + rotation.overlap for at in self.failed)
         told = [(each["$id"], each["name"], each["expire"]) for each in valid]
@@ -335,6 +335,8 @@ class Simulation:
             )
             last = self.newest.get(slug)
             self.newest[slug] = now
+            if last is None and not is_ours(now.key_id):
+                continue
             if last is None or last.secret in self.touched or slug in self.asked:
                 self.asked.discard(slug)
                 continue
