@@ -195,6 +195,7 @@ class Reconciler:
         self, planned: PlannedEnvironment, *, journal: RunJournal, escrow: AgeEscrow | None, progress: Progress
     ) -> EnvironmentApply:
         return EnvironmentApply(
+            desired=planned.desired,
             plan=planned.plan,
             live=planned.live,
             delivery=Delivery(

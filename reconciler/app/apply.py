@@ -18,7 +18,8 @@ from reconciler.app.cache import refresh
 from reconciler.app.delivery import Delivery
 from reconciler.app.proving import proven
 from reconciler.app.stopped import AGAIN, InAnothersHands, Stopped
-from reconciler.core.beside import InHand, in_hand, overtaken
+from reconciler.core.beside import InHand, in_hand, made_since
+from reconciler.core.desired import Desired
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
 from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Update
@@ -49,6 +50,7 @@ class EnvironmentApply:
     by id, as far as anybody shows them.
     """
 
+    desired: Desired
     plan: EnvironmentPlan
     live: Live
     delivery: Delivery
@@ -117,17 +119,17 @@ class EnvironmentApply:
         if not any(each.sinks for each in known) or self._halted or self.stop.is_set():
             return changes
         try:
-            made = overtaken(known, self._planned, await self.delivery.store.list())
+            made = made_since(self.desired, self._planned, await self.delivery.store.list())
         except ReconcilerError as error:
             self._count_failure(error)
             for change in known:
                 self._leave(change, error.message, error.hint)
             return tuple(each for each in changes if each not in known)
-        self._elsewhere |= made
-        for change in known:
-            if change.address in made:
-                self._leave(change, _ANOTHERS)
-        return tuple(each for each in changes if each.address not in made)
+        overtaken = [change for change in known if change.address in made]
+        self._elsewhere |= {change.address: made[change.address] for change in overtaken}
+        for change in overtaken:
+            self._leave(change, _ANOTHERS)
+        return tuple(each for each in changes if each not in overtaken)
 
     def _leave(self, change: Change, why: str, hint: str = "") -> None:
         result = Result(change=change, status=Status.NOT_ATTEMPTED, message=why, hint=hint)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.desired import Desired
 from reconciler.core.freshness import Standing, standing
-from reconciler.core.ids import is_generated, slug_of
+from reconciler.core.ids import owned
 from reconciler.core.keys import Listing, Live, LiveKey
-from reconciler.core.plan import Change, Create, Deliver, Entry, EnvironmentPlan, Retire, Unchanged
+from reconciler.core.plan import Change, Create, Entry, EnvironmentPlan, Retire, Unchanged
 from reconciler.core.probation import is_on_probation, may_be_in_progress
 from reconciler.core.retiring import is_retiring
 
@@ -56,12 +56,12 @@ def still_in_hand(waited: Iterable[InHand], seen: Listing, is_abandoned: Callabl
             yield each
 
 
-def overtaken(delivers: Iterable[Deliver], planned: Container[str], seen: Listing) -> dict[str, str]:
-    """By address the id of a generation that another run has made since the plan, after the key to be delivered: that
-    one's secret is in the sinks by now, or will be. `planned` are the ids that the plan knew.
+def made_since(desired: Desired, planned: Container[str], seen: Listing) -> dict[str, str]:
+    """By address the id of an owned key that another run has made since the plan, which knew the ids `planned`: its
+    secret is in the sinks of that address by now, or will be.
     """
-    made = {slug_of(key.id): key.id for key in seen.keys if is_generated(key.id) and key.id not in planned}
-    return {each.address: made[slug_of(each.key_id)] for each in delivers if slug_of(each.key_id) in made}
+    since = ((owned(desired.realm, key.id), key.id) for key in seen.keys if key.id not in planned)
+    return {desired.address(mark.slug): key_id for mark, key_id in since if mark is not None}
 
 
 def _works_on(key: LiveKey | None, seen: Listing) -> bool:

@@ -468,12 +468,15 @@ async def test_what_another_run_had_in_hand_before_this_one_looked_is_the_rotati
 
 
 @pytest.mark.anyio
-async def test_an_apply_that_has_listed_the_keys_before_it_does_not_bring_the_old_secret_back() -> None:
+@pytest.mark.parametrize("is_renamed", [False, True], ids=["its name", "another name"])
+async def test_an_apply_that_has_listed_the_keys_before_it_does_not_bring_the_old_secret_back(is_renamed: bool) -> None:
     with a_folder() as folder:
         async with a_world() as world:
             one, other = Machine(world=world, folder=folder), Machine(world=world, folder=folder, seed=1000)
             wish = wanted(one)
-            assert (await one.apply(wish)).complete
+            (key,) = wish.keys
+            assert (await one.apply(desired(replace(key, slug="old") if is_renamed else key))).complete
+            wish = desired(replace(key, former_slug="old")) if is_renamed else wish
             asked: list[str] = []
 
             async def rotated_after_the_list(scope: Scope, receive: Receive, send: Send) -> None:
@@ -487,4 +490,5 @@ async def test_an_apply_that_has_listed_the_keys_before_it_does_not_bring_the_ol
 
             assert outcome.complete, outcome
             assert [result.status for result in results(outcome)] == [Status.ALREADY_SO]
-            assert held(wish.keys[0].sinks[0]) == (await live(world))[2]["secret"]
+            newest = first_id("a") if is_renamed else first_id("a").removesuffix("1") + "2"
+            assert held(key.sinks[0]) == (await world.keys())[newest]["secret"]

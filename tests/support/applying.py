@@ -148,6 +148,7 @@ class Shop:
             is_foreign=planned.desired.is_foreign,
         )
         return await EnvironmentApply(
+            desired=planned.desired,
             plan=planned.plan,
             live=planned.live,
             delivery=delivery,
