@@ -39,7 +39,9 @@ def superseded(declared: DesiredKey, key: LiveKey, live: Live, by: str, since: d
     """What is done with a key that the one with the id `by`, made at `since`, supersedes."""
     address = declared.address
     if is_unfinished(declared, key):
-        return delete(address, key, live, Reason.LEFT_OVER)
+        if declared.rotation is None or key.has_ended(live.now):
+            return delete(address, key, live, Reason.LEFT_OVER)
+        return retire_unfinished(declared, key, live, declared.rotation, by)
     if key.has_ended(live.now):
         return delete(address, key, live, Reason.SUPERSEDED)
     if key.id in live.own:
@@ -57,8 +59,8 @@ def superseded(declared: DesiredKey, key: LiveKey, live: Live, by: str, since: d
 def retire_unfinished(
     declared: DesiredKey, key: LiveKey, live: Live, rotation: Rotation, by: str
 ) -> Retire | Unchanged:
-    """Let a key end that was never committed, and whose secret somebody may have read: it has the overlap that any
-    other one has, up to the end that its commit would have given it.
+    """Let a key end that was never committed, and whose secret somebody may have read, be it that a later run has
+    written over it since: it has the overlap that any other one has, up to the end that its commit would have given it.
     """
     own_end = key.created + rotation.life
     after = retired(replace(key.state, expire=own_end), live.now + rotation.overlap)

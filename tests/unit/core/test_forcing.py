@@ -195,11 +195,16 @@ def test_the_oldest_makes_no_room_before_its_overlap_is_over_unless_that_is_allo
     assert told(plan(retiring(1), generation(2, age=DAY), forced=Forced(older_than=2 * DAY))) == []
 
 
-def test_expired_keys_and_what_runs_left_behind_are_deleted_beside_it() -> None:
-    made = plan(retiring(1, end=NOW), generation(2), undelivered(generation=3), generation(4, age=DAY))
+@pytest.mark.parametrize(
+    ("wish", "left"),
+    [(rotating(), (Retire, "g3", Reason.SUPERSEDED)), (PLAIN, (Delete, "g3", Reason.LEFT_OVER))],
+    ids=["rotation", "none"],
+)
+def test_expired_keys_and_what_runs_left_behind_end_beside_it(wish: DesiredKey, left: tuple[type, str, Reason]) -> None:
+    made = plan(retiring(1, end=NOW), generation(2), undelivered(generation=3), generation(4, age=DAY), wish=wish)
 
     assert told(made)[:2] == [(Delete, "g1", Reason.SUPERSEDED), (Retire, "g2", Reason.SUPERSEDED)]
-    assert told(made)[2] == (Delete, "g3", Reason.LEFT_OVER)
+    assert told(made)[2] == left
 
 
 def test_the_credential_of_the_run_is_rotated_and_left_to_another_run() -> None:
