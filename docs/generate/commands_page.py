@@ -19,7 +19,7 @@ _ALSO = (
     ("125, 126, 127", "exec only: a failure of reconciler itself, a command that cannot be run, or that is not there"),
     (
         "130",
-        "ended by Ctrl-C; an apply that could finish what was in flight, and report, exits 3 or 0",
+        "ended by Ctrl-C (at a question: 1); an apply that could finish what was in flight, and report, exits 3 or 0",
     ),
     ("143", "the same by SIGTERM"),
 )

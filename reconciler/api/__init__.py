@@ -145,7 +145,8 @@ class Reconciler:
     async def status(self, selection: Selection = EVERYTHING) -> tuple[EnvironmentStatus, ...]:
         """How the keys of every environment stand that the selection admits; writes nothing."""
         planned = await planning.plan(self.sites, self.sinks, Allowances(), replace(selection, looks=True))
-        return tuple(status(each.desired, each.live, each.plan) for each in planned.environments if each.is_selected)
+        chosen = (each for each in planned.environments if each.is_selected)
+        return tuple(status(each.desired, each.live, each.plan, each.held) for each in chosen)
 
     async def bootstrap(self, wanted: FirstKey, sink: SecretSink) -> Made:
         """The first key that manages keys, in the one environment that is connected; its secret goes to the sink."""

@@ -15,6 +15,7 @@ from reconciler.core.credential import CredentialInUse
 from reconciler.core.desired import Desired, Forced
 from reconciler.core.globs import EVERYTHING, Selection
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy, check_exec, check_limit
+from reconciler.core.holding import Held
 from reconciler.core.keys import Listing, Live, ServerFacts, own_ids
 from reconciler.core.matching import addresses, rotatable
 from reconciler.core.plan import Change, EnvironmentPlan, Plan
@@ -52,8 +53,8 @@ class Site:
 class PlannedEnvironment:
     """An environment's plan and what it was made from, which holds secrets and stays in memory.
 
-    `allow` is what the guards let through, `done` are changes of a saved plan that need no doing any more, `leaked` the
-    secrets of keys that have leaked, by id.
+    `held` is what the sinks were seen to hold, `allow` what the guards let through; `done` are changes of a saved plan
+    that need no doing any more, `leaked` the secrets of keys that have leaked, by id.
     Its repr is short: on Python 3.11 `asyncio.run` makes one of whatever it is about to return.
     """
 
@@ -62,6 +63,7 @@ class PlannedEnvironment:
     live: Live = field(repr=False)
     plan: EnvironmentPlan = field(repr=False)
     refusals: tuple[Refusal, ...]
+    held: Held = field(default_factory=dict, repr=False)
     allow: Allowances = field(default_factory=Allowances)
     done: tuple[Change, ...] = field(default=(), repr=False)
     leaked: Mapping[str, Secret] = field(default_factory=dict, repr=False)
@@ -144,7 +146,7 @@ async def plan_anew(
         refusals = check(desired, made, allow)
         leaked = secrets_of_leaked(made, live, desired, held)
         return PlannedEnvironment(
-            site=site, desired=desired, live=live, plan=made, refusals=refusals, allow=allow, leaked=leaked
+            site=site, desired=desired, live=live, plan=made, refusals=refusals, held=held, allow=allow, leaked=leaked
         )
 
     seen = await _all(see(site) for site in sites)

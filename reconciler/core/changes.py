@@ -64,7 +64,9 @@ def left_behind(key: DesiredKey, match: LiveKey, held: Held) -> Iterable[SinkSpe
         return
     for sink in key.sinks:
         seen = held.get(at(sink, match.id))
-        if sink.kind not in FILES or seen is None or seen.note is None or compare(seen, match) is not Match.LACKS:
+        if sink.kind not in FILES or seen is None or seen.note is None or seen.is_blank:
+            continue
+        if compare(seen, match) is not Match.LACKS:
             continue
         is_other = seen.note.key_id != match.id and slug_of(seen.note.key_id) == slug_of(match.id)
         if is_other and seen.note.created <= match.created:
@@ -237,7 +239,12 @@ def _replaced(
     for sink in sinks:
         place = at(sink, key_id)
         seen = held.get(place)
-        if seen is None or not seen.occupied or (match is not None and compare(seen, match) is Match.HOLDS):
+        if (
+            seen is None
+            or not seen.occupied
+            or seen.is_blank
+            or (match is not None and compare(seen, match) is Match.HOLDS)
+        ):
             continue
         whose = seen.note.key_id if seen.note else ""
         yield risks.of_sink(

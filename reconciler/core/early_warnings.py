@@ -133,9 +133,9 @@ def _ends_soon(key: LiveKey, entry: Entry, now: datetime) -> Iterator[EarlyWarni
             end = key.expire
         case _:
             return
-    if end is None or end <= now or end - now > min(SOON, (end - key.created) / 4):
+    if end is None or end - now > min(SOON, (end - key.created) / 4):
         return
-    told = f"it ends at {_shown(end)}, and nothing takes its place"
+    told = f"it {'ended' if end <= now else 'ends'} at {_shown(end)}, and nothing takes its place"
     yield EarlyWarning(sign=Sign.ENDS_SOON, message=told)
 
 

@@ -144,7 +144,7 @@ def _follow(
             )
         )
         return
-    made = next_generation(draft, key, match, held, _why(forced, key, match))
+    made = next_generation(draft, key, match, held, _why(forced, key, match, draft.live.now))
     if made is None:
         draft.problems.append(
             Problem(
@@ -157,12 +157,13 @@ def _follow(
     draft.add([made, *_ends(forced, key, (*older, match), draft.live, made.key_id)])
 
 
-def _why(forced: Forced, key: DesiredKey, match: LiveKey) -> Due:
+def _why(forced: Forced, key: DesiredKey, match: LiveKey, now: datetime) -> Due:
     made = f"{match.id} is of {match.created:%Y-%m-%d}"
     if forced.compromised:
         return Due(reason=Reason.COMPROMISED, detail=made)
     overlap = f"; under no rotation, so that it works on for {DEFAULT_OVERLAP // _HOUR} hours"
-    return Due(reason=Reason.ASKED, detail=made if key.rotation else made + overlap)
+    ends = key.rotation or (match.expire is not None and match.expire <= now + DEFAULT_OVERLAP)
+    return Due(reason=Reason.ASKED, detail=made if ends else made + overlap)
 
 
 def _ends(forced: Forced, key: DesiredKey, before: Sequence[LiveKey], live: Live, by: str) -> Iterator[Entry]:

@@ -85,6 +85,11 @@ class Holding:
     outdated: bool = False
     why: str = ""
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether a value is there that is nobody's: one without a character, as in a file that was emptied."""
+        return self.secret is not None and not self.secret.reveal()
+
 
 EMPTY = Holding(occupied=False)
 """No value is there."""
@@ -129,7 +134,7 @@ def is_held(held: Holding, key: LiveKey) -> bool:
 def _match(held: Holding, key: LiveKey) -> Match:
     if held.occupied is None:
         return Match.UNKNOWN
-    if not held.occupied:
+    if not held.occupied or held.is_blank:
         return Match.LACKS
     if held.secret is not None and key.secret is not None:
         return _known(held.secret == key.secret)

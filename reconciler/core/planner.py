@@ -165,9 +165,9 @@ def _plan_key(key: DesiredKey, match: LiveKey | None, draft: Draft, held: Held) 
 def _left_behind(key: DesiredKey, match: LiveKey, held: Held) -> list[str]:
     """A warning of each file to which the secret of a live key never came."""
     return [
-        f"{key.address}: {show_sink(at(sink, match.id))} holds an earlier key's secret: a run that does not share this "
-        f"file has delivered {match.id}, which this server never shows again. Deliver to a place that all runs "
-        f"share; --target {key.address} makes another key here"
+        f"{key.address}: {show_sink(at(sink, match.id))} holds an earlier key's secret: an old copy was put back, or a "
+        f"run that does not share this file has delivered {match.id}, which this server never shows again. Deliver to "
+        f"a place that all runs share; --target {key.address} makes another key here"
         for sink in left_behind(key, match, held)
     ]
 

@@ -47,11 +47,12 @@ def _left(address: str, key: LiveKey, reason: Reason) -> Unchanged:
 
 def delete(address: str, key: LiveKey, live: Live, reason: Reason) -> Delete:
     """The deletion of a live key."""
+    expired = key.has_ended(live.now)
     return Delete(
         address=address,
         key_id=key.id,
         before=key.state,
         reason=reason,
-        marks=risks.of_use(key, live.now, live.own),
-        expired=key.has_ended(live.now),
+        marks=() if expired else risks.of_use(key, live.now, live.own),
+        expired=expired,
     )

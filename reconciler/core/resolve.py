@@ -63,6 +63,7 @@ def resolve(
             *granting.deprecations(key.scopes for key in declared.keys),
             *short_overlaps(declared.keys),
             *_never_rotated(nothing, keys),
+            *_scattered(keys),
         ),
     )
 
@@ -71,6 +72,18 @@ def _never_rotated(nothing: Desired, keys: Iterable[DesiredKey]) -> Iterator[str
     """A warning of each key under rotation that `protect` names: it is refused once the key is due."""
     for address in protected(nothing, (key.address for key in keys if key.rotation is not None)):
         yield f"{address} is under rotation, and `protect` names it: once it is due, each plan is refused"
+
+
+def _scattered(keys: Iterable[DesiredKey]) -> Iterator[str]:
+    """A warning of keys under rotation whose place has the id in it, which is another one each time."""
+    places = [(key, sink) for key in keys if key.rotation is not None for sink in key.sinks if at(sink, "") is not sink]
+    if places:
+        key, sink = places[0]
+        more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+        yield (
+            f"{key.address} is under rotation, and {show_sink(sink)}{more} has {{id}} in it: each generation goes to "
+            "another place, and whoever reads the one before is left with a key that ends"
+        )
 
 
 def desires_nothing(manifest: Manifest, connection: Connection) -> Desired:

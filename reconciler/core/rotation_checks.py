@@ -25,7 +25,7 @@ def rotation(seen: Observed) -> Check:
         return warning("rotation", *found)
     rotating = [key.rotates for key in keys if key.rotates is not None]
     if not rotating:
-        return fine("rotation", "no key that is live is under rotation")
+        return fine("rotation", "no date is to come: no key that is delivered is under rotation")
     when = show_instant(min(rotating).replace(microsecond=0))
     return fine("rotation", f"{keys_are(len(rotating))} under rotation; the next date is {when}")
 
@@ -43,7 +43,7 @@ def keys_end(seen: Observed) -> Check:
 def _keys(seen: Observed) -> tuple[KeyStatus, ...] | None:
     if seen.seen is None or not isinstance(seen.desired, Desired) or not isinstance(seen.plan, EnvironmentPlan):
         return None
-    return status(seen.desired, seen.seen, seen.plan).keys
+    return status(seen.desired, seen.seen, seen.plan, held={}).keys
 
 
 def _warned(keys: Collection[KeyStatus], signs: Collection[Sign]) -> tuple[str, str] | None:

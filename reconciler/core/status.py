@@ -1,12 +1,13 @@
 """How each key of an environment stands: its generation and age, when it rotates and ends, when and by which SDKs it
 was used, what its sinks hold, what a plan would do about it, and what is to be feared for it.
 
-It is a view of the plan: what is wrong with a key is what the plan would change, in the plan's own words. What a plan
-does not say, because it is not wrong yet, are early warnings.
+It is a view of the plan and of what that was made with: what is wrong with a key is what the plan would change, in the
+plan's own words. What a plan does not say, because it is not wrong yet, are early warnings.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +16,11 @@ from enum import StrEnum
 from reconciler.core.delivery import at
 from reconciler.core.desired import Desired, DesiredKey
 from reconciler.core.early_warnings import NOT_LIVE, EarlyWarning, credential_warnings, early_warnings
+from reconciler.core.holding import Held, Holding, Match, is_held, match
 from reconciler.core.ids import owned
 from reconciler.core.keys import Live, LiveKey
-from reconciler.core.plan import Create, Deliver, Entry, EnvironmentPlan, Unchanged, Update, action, is_declared
+from reconciler.core.pairing import owned_here
+from reconciler.core.plan import Create, Entry, EnvironmentPlan, Unchanged, action, is_declared
 from reconciler.core.probation import is_on_probation
 from reconciler.core.retiring import is_retiring
 from reconciler.core.risks import show_sink
@@ -73,7 +76,10 @@ class KeyStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentStatus:
-    """Every key of one environment that the manifest speaks of, by address, the newest generation first."""
+    """Every key of one environment that the manifest speaks of, by address, the newest first.
+
+    The first `of_manifest` of the warnings are about what is written, however well the keys are.
+    """
 
     environment: str
     owner: str
@@ -82,16 +88,17 @@ class EnvironmentStatus:
     now: datetime
     keys: tuple[KeyStatus, ...]
     warnings: tuple[str, ...]
+    of_manifest: int = 0
 
     @property
     def is_warned(self) -> bool:
         """Whether there is a warning, of any key or of all."""
-        return bool(self.warnings) or any(key.warnings for key in self.keys)
+        return len(self.warnings) > self.of_manifest or any(key.warnings for key in self.keys)
 
 
-def status(desired: Desired, live: Live, plan: EnvironmentPlan) -> EnvironmentStatus:
-    """How the keys of a planned environment stand."""
-    keys = sorted(_keys(desired, live, plan), key=lambda each: (-(each.generation or 0), each.key_id))
+def status(desired: Desired, live: Live, plan: EnvironmentPlan, held: Held) -> EnvironmentStatus:
+    """How the keys of a planned environment stand, and what of their secrets their sinks hold."""
+    keys = sorted(_keys(desired, live, plan, held), key=_newest_first)
     return EnvironmentStatus(
         environment=plan.environment,
         owner=plan.owner,
@@ -100,17 +107,21 @@ def status(desired: Desired, live: Live, plan: EnvironmentPlan) -> EnvironmentSt
         now=plan.now,
         keys=tuple(sorted(keys, key=lambda each: each.address)),
         warnings=(*plan.warnings, *credential_warnings(live)),
+        of_manifest=len(desired.warnings),
     )
 
 
-def _keys(desired: Desired, live: Live, plan: EnvironmentPlan) -> Iterator[KeyStatus]:
+def _newest_first(key: KeyStatus) -> tuple[float, int, str]:
+    return (-key.created.timestamp() if key.created else -math.inf, -(key.generation or 0), key.key_id)
+
+
+def _keys(desired: Desired, live: Live, plan: EnvironmentPlan, held: Held) -> Iterator[KeyStatus]:
     found = {key.id: key for key in live.keys}
     declared = {key.address: key for key in desired.keys}
     entries: tuple[Entry, ...] = (*plan.changes, *plan.unchanged)
     followed = {entry.follows: entry for entry in entries if isinstance(entry, Create) and entry.follows}
     told = {entry.key_id: followed.get(entry.key_id, entry) for entry in entries}
     newest = {each.address: found[key_id] for key_id, each in told.items() if is_declared(each) and key_id in found}
-    unseen = {(each.address, each.sink) for each in plan.unseen}
     for entry in entries:
         if entry.key_id in found:
             look = _Look(
@@ -120,7 +131,7 @@ def _keys(desired: Desired, live: Live, plan: EnvironmentPlan) -> Iterator[KeySt
                 wish=declared.get(entry.address),
                 newest=newest.get(entry.address),
             )
-            yield _live(look, desired, live.now, unseen)
+            yield _live(look, desired, live.now, held)
         elif isinstance(entry, Create) and not entry.follows:
             yield _not_live(desired, entry)
 
@@ -158,23 +169,23 @@ def _not_live(desired: Desired, entry: Create) -> KeyStatus:
     )
 
 
-def _live(look: _Look, desired: Desired, now: datetime, unseen: set[tuple[str, str]]) -> KeyStatus:
+def _live(look: _Look, desired: Desired, now: datetime, held: Held) -> KeyStatus:
     key, told = look.key, look.told
-    mark = owned(desired.realm, key.id)
+    mark = owned_here(desired, key.id)
     mine = look.wish if is_declared(told) else None
     superseded = look.newest.created if look.wish and look.newest and not mine else None
     return KeyStatus(
         address=look.entry.address,
         key_id=key.id,
         stage=_stage(key, now),
-        generation=mark.generation if mark else None,
+        generation=mark[1].generation if mark else None,
         created=key.created,
         rotates=next_date(mine, key, now) if mine and not is_on_probation(key) else None,
         superseded=superseded,
         expire=key.expire,
         accessed=key.accessed,
         sdks=key.sdks,
-        sinks=tuple(_sinks(mine, look.entry, unseen)) if mine else (),
+        sinks=tuple(_sinks(mine, key, held)) if mine else (),
         pending="" if isinstance(told, Unchanged) else action(told),
         why="" if isinstance(told, Unchanged) and told.is_declared else _why(told),
         warnings=tuple(early_warnings(look.wish, key, told, superseded, now)),
@@ -194,13 +205,13 @@ def _why(entry: Entry) -> str:
     return f"{entry.reason} ({detail})" if detail else str(entry.reason)
 
 
-def _sinks(wish: DesiredKey, entry: Entry, unseen: set[tuple[str, str]]) -> Iterator[SinkStatus]:
-    lacking = entry.sinks if isinstance(entry, Deliver) else ()
-    is_compared = isinstance(entry, Update | Deliver) or (isinstance(entry, Unchanged) and entry.is_declared)
+def _sinks(wish: DesiredKey, key: LiveKey, held: Held) -> Iterator[SinkStatus]:
     for sink in wish.sinks:
-        shown = show_sink(at(sink, entry.key_id))
-        if sink in lacking:
-            yield SinkStatus(sink=shown, holds=False)
-        else:
-            is_known = is_compared and (entry.address, shown) not in unseen
-            yield SinkStatus(sink=shown, holds=True if is_known else None)
+        place = at(sink, key.id)
+        yield SinkStatus(sink=show_sink(place), holds=_holds(held.get(place), key))
+
+
+def _holds(seen: Holding | None, key: LiveKey) -> bool | None:
+    if seen is None:
+        return None
+    return True if is_held(seen, key) else {Match.LACKS: False}.get(match(seen, key))

@@ -26,7 +26,7 @@ from reconciler.core.plan import (
 )
 from reconciler.core.refusal import Refusal
 from reconciler.core.risks import show_sink
-from reconciler.core.times import show_duration
+from reconciler.core.times import show_duration, show_instant
 
 ACTIONS = ("create", "rotate", "deliver", "update", "retire", "delete")
 SYMBOLS = {"create": "+", "rotate": "*", "deliver": ">", "update": "~", "retire": "x", "delete": "-", "none": "="}
@@ -136,7 +136,9 @@ def because(entry: Entry) -> str:
 
 def detail_of(entry: Entry) -> str:
     """What is special to this key in its reason; empty for nothing."""
-    return "" if isinstance(entry, Deliver | Update | Delete) else entry.detail
+    if isinstance(entry, Delete):
+        return f"ended {show_instant(entry.before.expire)}" if entry.expired and entry.before.expire else ""
+    return "" if isinstance(entry, Deliver | Update) else entry.detail
 
 
 def lost(entry: Entry) -> tuple[str, ...]:

@@ -68,6 +68,16 @@ def test_a_key_that_protect_keeps_from_rotating_is_warned_of_before_it_is_due(co
     )
 
 
+def test_a_place_that_is_another_one_for_each_generation_is_warned_of(command: Command) -> None:
+    command.write(ROTATING.replace(".env", "-{id}.env", 1))
+
+    judged = command("validate")
+
+    assert judged.code == 0
+    said = " ".join((judged.out + judged.err).split())
+    assert "has {id} in it: each generation goes to another place" in said
+
+
 def test_it_is_about_what_is_selected(command: Command) -> None:
     command.write(ROTATING)
 

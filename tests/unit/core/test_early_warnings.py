@@ -24,7 +24,7 @@ LIFE = 97 * DAY
 
 
 def looked(wish: Desired, world: Live) -> EnvironmentStatus:
-    return status(wish, world, plan_environment(wish, world, {}))
+    return status(wish, world, plan_environment(wish, world, {}), {})
 
 
 def signs(*keys: LiveKey, wish: DesiredKey | None = None) -> list[Sign]:
@@ -130,7 +130,8 @@ def test_a_key_that_the_manifest_deletes_by_its_id_is_superseded_by_nobody() -> 
 
 
 @pytest.mark.parametrize(
-    ("left", "warned"), [(15 * DAY, []), (14 * DAY, [Sign.ENDS_SOON]), (HOUR, [Sign.ENDS_SOON]), (-HOUR, [])]
+    ("left", "warned"),
+    [(15 * DAY, []), (14 * DAY, [Sign.ENDS_SOON]), (HOUR, [Sign.ENDS_SOON]), (-HOUR, [Sign.ENDS_SOON])],
 )
 def test_a_key_under_no_rotation_is_warned_of_two_weeks_before_its_end(left: timedelta, warned: list[Sign]) -> None:
     key = live_key(age=300 * DAY, expire=NOW + left)

@@ -127,6 +127,15 @@ def test_a_renamed_key_goes_on_under_its_new_name_and_the_next_plan_accepts_both
     assert plan_environment(desired(wish), later, {SINK: UNSEEN}).changes == ()
 
 
+def test_a_key_that_ends_before_48_hours_are_over_is_not_said_to_work_so_long() -> None:
+    wish = wanted(sinks=(SINK,), expiry=At(NOW + timedelta(hours=13)))
+
+    made = plan(live_key(expire=NOW + timedelta(hours=13)), wish=wish)
+
+    (detail,) = (each.detail for each in made.changes if isinstance(each, Create))
+    assert "works on" not in detail
+
+
 # --- what a killed run has left ---
 
 

@@ -46,6 +46,8 @@ HOOK = SinkSpec(kind="exec", options=(("command", ("./push",)),))
         (UNSEEN, Match.UNKNOWN, Match.UNKNOWN),
         (holding(SECRET), Match.HOLDS, Match.UNKNOWN),
         (holding(OTHER), Match.LACKS, Match.UNKNOWN),
+        (holding(Secret("")), Match.LACKS, Match.LACKS),
+        (holding(Secret(""), NOTE_OF_OLD), Match.LACKS, Match.LACKS),
         (holding(SECRET, NOTE), Match.HOLDS, Match.HOLDS),
         (holding(OTHER, NOTE), Match.LACKS, Match.LACKS),
         (holding(OTHER, NOTE_OF_OLD), Match.LACKS, Match.LACKS),
@@ -152,9 +154,9 @@ def test_a_file_that_was_left_behind_takes_no_key_from_the_machine_that_has_it()
     assert made.changes == ()
     (warning,) = made.warnings
     assert warning == (
-        "staging/ci: dotenv secrets/staging.env APPWRITE_API_KEY holds an earlier key's secret: a run that does not "
-        f"share this file has delivered {owned_id('ci', 2)}, which this server never shows again. Deliver to a place "
-        "that all runs share; --target staging/ci makes another key here"
+        "staging/ci: dotenv secrets/staging.env APPWRITE_API_KEY holds an earlier key's secret: an old copy was put "
+        f"back, or a run that does not share this file has delivered {owned_id('ci', 2)}, which this server never "
+        "shows again. Deliver to a place that all runs share; --target staging/ci makes another key here"
     )
 
 
@@ -167,8 +169,13 @@ def test_where_the_user_names_the_key_a_file_that_was_left_behind_gets_the_next_
 
 @pytest.mark.parametrize(
     "other",
-    [EMPTY, holding(OTHER, note_of(live_key("backend"), OTHER)), holding(SECRET, NOTE_OF_OLD)],
-    ids=["emptied", "another key's", "changed by hand"],
+    [
+        EMPTY,
+        holding(Secret(""), EARLIER),
+        holding(OTHER, note_of(live_key("backend"), OTHER)),
+        holding(SECRET, NOTE_OF_OLD),
+    ],
+    ids=["emptied", "blank", "another key's", "changed by hand"],
 )
 def test_a_file_that_otherwise_lacks_the_secret_gets_that_of_a_new_key(other: Holding) -> None:
     assert [change.key_id for change in with_second(other).changes if isinstance(change, Create)] == [owned_id("ci", 3)]

@@ -59,6 +59,13 @@ def test_a_key_that_has_ended_is_deleted(key: LiveKey) -> None:
     assert change.reason is Reason.UNDECLARED
 
 
+def test_a_key_that_has_ended_is_used_by_nobody() -> None:
+    (change,) = ending(live_key("old", expire=NOW, accessed=NOW)).changes
+
+    assert isinstance(change, Delete)
+    assert change.marks == ()
+
+
 def test_a_key_whose_end_somebody_took_away_is_given_one_again() -> None:
     (change,) = ending(replace(RETIRING, expire=None)).changes
 

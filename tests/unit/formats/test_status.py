@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from rich.cells import cell_len
 from syrupy.assertion import SnapshotAssertion
 
+from reconciler.core.holding import EMPTY, Held
 from reconciler.core.planner import plan_environment
 from reconciler.core.status import EnvironmentStatus, Stage, status
 from reconciler.formats.status import status_summary, status_text
@@ -22,9 +23,10 @@ from tests.support.screens import DAY, HOSTILE, rotated
 WIDTHS = [40, 80, 120]
 
 
-def looked(*wishes: object, keys: tuple[object, ...] = ()) -> EnvironmentStatus:
+def looked(*wishes: object, keys: tuple[object, ...] = (), held: Held | None = None) -> EnvironmentStatus:
     wish, world = desired(*wishes), live(*keys)  # type: ignore[arg-type]
-    return status(wish, world, plan_environment(wish, world, {}))
+    held = held or {}
+    return status(wish, world, plan_environment(wish, world, held), held)
 
 
 @pytest.fixture
@@ -34,7 +36,8 @@ def statuses() -> tuple[EnvironmentStatus, ...]:
     left = undelivered("left", age=2 * DAY)
     keys = (used, live_key(long_name), left, live_key("ends", age=80 * DAY, expire=NOW + 9 * DAY))
     wishes = (wanted(), wanted("new"), wanted(long_name), rotated("left"), screens.ending_with("ends", NOW + 9 * DAY))
-    return (status(*screens.rotation()), looked(*wishes, keys=keys), looked())
+    held = {rotated("left").sinks[0]: EMPTY}
+    return (status(*screens.rotation(), held={}), looked(*wishes, keys=keys, held=held), looked())
 
 
 @pytest.mark.parametrize("width", WIDTHS)
