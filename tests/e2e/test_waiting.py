@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.api import wiring
-from reconciler.app import apply
+from reconciler.app import cache
 from reconciler.cli import waiting
 from reconciler.emulator import Emulator, Profile
 from reconciler.emulator.faults import Faults, parse_rules
@@ -51,7 +51,7 @@ def test_who_waits_is_told_so(
     command: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], told: list[str]
 ) -> None:
     monkeypatch.setattr(waiting, "SECONDS", 0.125)
-    monkeypatch.setattr(apply, "_STALE_CACHE_PAUSE", 0.0)
+    monkeypatch.setattr(cache, "_PAUSE", 0.0)
 
     ended = command(*arguments)
 
@@ -67,7 +67,7 @@ def test_every_result_begins_the_wait_anew(command: Command, monkeypatch: pytest
     more = "".join(f"  key-{number}: {{scopes: [users.read]}}\n" for number in range(8))
     command.write(MANIFEST.replace("environments:", f"{more}environments:"))
     monkeypatch.setattr(waiting, "SECONDS", 1.0)
-    monkeypatch.setattr(apply, "_STALE_CACHE_PAUSE", 0.0)
+    monkeypatch.setattr(cache, "_PAUSE", 0.0)
 
     assert "waiting" not in command("apply", "--auto-approve", "--parallelism", "1").err
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.app import apply
+from reconciler.app import cache
 from reconciler.core.ids import Realm, key_id
 from reconciler.emulator import Profile
 from tests.support.command import Command, in_folder
@@ -143,7 +143,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Profile, 
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    monkeypatch.setattr(apply, "_STALE_CACHE_PAUSE", 0.0)
+    monkeypatch.setattr(cache, "_PAUSE", 0.0)
     return in_folder(tmp_path, monkeypatch, capsys)
 
 
