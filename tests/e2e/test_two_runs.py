@@ -57,7 +57,7 @@ def elsewhere(wanted: Desired, folder: Path) -> Desired:
 
 
 @pytest.mark.slow
-@settings(max_examples=120)
+@settings(max_examples=60)
 @given(
     scenario=st.sampled_from(SCENARIOS),
     order=st.lists(st.integers(0, 1), min_size=20, max_size=60),

@@ -125,7 +125,7 @@ troubled_calls: st.SearchStrategy[dict[int, Any]] = st.dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(scenario=st.sampled_from(SCENARIOS), first=troubled_calls, second=troubled_calls)
 async def test_after_two_runs_full_of_trouble_a_quiet_one_converges(
     scenario: Scenario, first: dict[int, Trouble], second: dict[int, Trouble]

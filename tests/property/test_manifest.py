@@ -206,7 +206,7 @@ def test_the_whole_manifest_is_valid() -> None:
     assert refusals(WHOLE) == ""
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(places, anything | st.just("(blank)"))
 def test_whatever_stands_in_one_place_of_a_manifest_it_is_accepted_or_refused(
     place: tuple[dict[str, Any], tuple[Any, ...]], value: Any
@@ -217,7 +217,7 @@ def test_whatever_stands_in_one_place_of_a_manifest_it_is_accepted_or_refused(
     assert told or value != "(blank)" or is_item
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(places, st.sampled_from([CANARY, [CANARY], {CANARY: CANARY}, {CANARY: None}]))
 def test_a_secret_pasted_in_any_place_is_never_repeated(
     place: tuple[dict[str, Any], tuple[Any, ...]], value: Any

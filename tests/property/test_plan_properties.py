@@ -190,7 +190,7 @@ async def test_after_an_apply_the_plan_is_empty_and_foreign_keys_are_what_they_w
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(situation=situations(), profile=profiles)
 async def test_keys_that_are_not_declared_go_as_prune_says(situation: Situation, profile: Profile) -> None:
     with a_folder() as folder:
@@ -216,7 +216,7 @@ async def test_keys_that_are_not_declared_go_as_prune_says(situation: Situation,
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(situation=situations(), profile=profiles)
 async def test_a_protected_key_is_never_deleted_ended_or_narrowed(situation: Situation, profile: Profile) -> None:
     protect = situation.protect or ("*",)
@@ -244,7 +244,7 @@ async def test_a_protected_key_is_never_deleted_ended_or_narrowed(situation: Sit
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(situation=situations(), glob=st.sampled_from(["local/a", "local/[bc]*", "*g*", "*", "none"]))
 async def test_a_selection_changes_only_what_it_admits_and_two_halves_make_a_whole(
     situation: Situation, glob: str
@@ -315,7 +315,7 @@ def expiry_of(shown: Shown) -> Expiry:
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(situation=situations(), profile=profiles, chance=seeds)
 async def test_a_plan_is_the_same_bytes_in_whatever_order_its_inputs_come(
     situation: Situation, profile: Profile, chance: Random

@@ -101,7 +101,7 @@ async def test_whatever_happens_in_a_season_nobody_holds_a_dead_secret(profile: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES)
-@settings(max_examples=YEARS or 6, derandomize=not YEARS)
+@settings(max_examples=YEARS or 3, derandomize=not YEARS)
 @given(year=years(80))
 async def test_whatever_happens_in_a_year_nobody_holds_a_dead_secret(profile: Profile, year: Year) -> None:
     await live_through(year, profile)

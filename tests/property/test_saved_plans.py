@@ -117,7 +117,7 @@ async def test_after_two_applies_full_of_trouble_a_quiet_one_finishes_the_plan(
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(situation=situations())
 async def test_a_saved_plan_does_what_the_plan_itself_would_and_then_has_nothing_left_to_do(
     situation: Situation,
@@ -143,7 +143,7 @@ async def test_a_saved_plan_does_what_the_plan_itself_would_and_then_has_nothing
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=75)
 @given(before=situations(), after=situations())
 async def test_of_any_plan_for_any_keys_nothing_is_pending_but_what_a_plan_made_now_says(
     before: Situation, after: Situation

@@ -49,7 +49,7 @@ def refusal(text: str | bytes) -> str:
 # --- there and back ---
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(plan=saved_plans)
 def test_a_plan_that_is_saved_and_loaded_is_the_same_plan(plan: SavedPlan) -> None:
     text = dumps(plan)
