@@ -22,7 +22,7 @@ from reconciler.core.beside import InHand, in_hand, made_since
 from reconciler.core.desired import Desired
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Reason, Retire, Update
 from reconciler.core.probation import is_on_probation
 from reconciler.core.retiring import is_marked, is_retiring
 from reconciler.core.secret import Secret
@@ -34,6 +34,8 @@ from reconciler.ports import Escrow
 
 _FEW = 3
 _LATE = timedelta(minutes=15)
+_TIDIED = frozenset({Reason.LEFT_OVER, Reason.UNFINISHED, Reason.UNDECLARED})
+"""Why a key is deleted that nobody is known to use; any other one is to go at once."""
 _NOT_THERE = "the key that takes its place is not there yet, so this one works on"
 _ANOTHERS = "left to the run that made the key in its place"
 ANOTHER_DID_IT = "another run did it"
@@ -155,6 +157,8 @@ class EnvironmentApply:
         if seen is None:
             del self._live[change.key_id]
             return False
+        if is_on_probation(seen):
+            self.delivery.require_abandoned(seen)
         state = retired_by_now(change, seen.expire, self._since_plan)
         if is_marked(seen) and seen.expire == state.expire:
             return False
@@ -260,7 +264,7 @@ class EnvironmentApply:
             case Retire():
                 return await self._retire(change)
             case Delete():
-                if is_on_probation(self._live[change.key_id]) and not await self._is_left(change.key_id):
+                if is_on_probation(self._live[change.key_id]) and not await self._is_left(change):
                     return False
                 await self.delivery.store.delete(change.key_id)
                 del self._live[change.key_id]
@@ -268,13 +272,16 @@ class EnvironmentApply:
                 assert_never(change)
         return True
 
-    async def _is_left(self, key_id: str) -> bool:
-        """Whether a key that no run has committed is still there, and its run dead: nobody else has it in hand."""
-        seen = await self.delivery.store.get(key_id)
+    async def _is_left(self, change: Delete) -> bool:
+        """Whether a key that no run has committed is still there, and its run dead: nobody else has it in hand. One
+        that another run lets end is left to that, unless it is to go whoever uses it.
+        """
+        seen = await self.delivery.store.get(change.key_id)
         if seen is None:
-            del self._live[key_id]
+            del self._live[change.key_id]
         elif is_retiring(seen) and seen.expire is not None:
-            raise Stopped(Status.ALREADY_SO, f"another run lets it end, at {show_instant(seen.expire)}", "")
+            if change.reason in _TIDIED:
+                raise Stopped(Status.ALREADY_SO, f"another run lets it end, at {show_instant(seen.expire)}", "")
         elif not is_on_probation(seen):
             raise Stopped(Status.FAILED, "another run has committed this key since", AGAIN)
         else:

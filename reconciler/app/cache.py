@@ -34,8 +34,8 @@ async def refresh(plan: EnvironmentPlan, results: Mapping[str, Result], delivery
 
 
 async def _to_write_back(plan: EnvironmentPlan, results: Mapping[str, Result], delivery: Delivery) -> LiveKey | None:
-    """A key as it is at this moment: one that this run wrote, if there is one. Whatever somebody has made of it
-    since, this run has read, and does not revert.
+    """A key as it is at this moment: one that this run wrote, if there is one. Whatever somebody has made of it since,
+    this run has read, and does not revert; but for the moment until it is written back.
     """
     done = (each for each, result in results.items() if result.status in DONE and not isinstance(result.change, Delete))
     others = (each.key_id for each in plan.unchanged)

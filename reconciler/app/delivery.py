@@ -154,7 +154,7 @@ class Delivery:
 
     def _require_ours(self, place: SinkSpec, held: Holding) -> None:
         """Whose value a sink holds that could not be seen at the plan, the guard there could not know."""
-        if held.note is not None and self.is_foreign(held.note.key_id):
+        if held.note is not None and not held.is_blank and self.is_foreign(held.note.key_id):
             raise Stopped(
                 Status.UNDELIVERED,
                 f"{show_sink(place)}: it holds the secret of another manifest's or environment's key, "

@@ -103,5 +103,10 @@ def _may_show(error: ReconcilerError | None) -> bool:
 
 def _seen(place: SinkSpec, error: ReconcilerError | None, found: Held, desired: Desired) -> SinkSeen:
     holding = found.get(place)
-    foreign = holding is not None and holding.note is not None and desired.is_foreign(holding.note.key_id)
+    foreign = (
+        holding is not None
+        and not holding.is_blank
+        and holding.note is not None
+        and desired.is_foreign(holding.note.key_id)
+    )
     return SinkSeen(sink=place, error=error, held=holding, foreign=foreign)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.desired import Desired
 from reconciler.core.freshness import Standing, standing
-from reconciler.core.ids import owned
 from reconciler.core.keys import Listing, Live, LiveKey
-from reconciler.core.plan import Change, Create, Entry, EnvironmentPlan, Retire, Unchanged
+from reconciler.core.pairing import owned_here
+from reconciler.core.plan import Change, Create, Deliver, Entry, EnvironmentPlan, Retire, Unchanged
 from reconciler.core.probation import is_on_probation, may_be_in_progress
 from reconciler.core.retiring import is_retiring
 
@@ -35,7 +35,7 @@ def in_hand(changes: Iterable[Change], made: Mapping[str, str]) -> tuple[InHand,
     """What to wait for; `made` tells by address the id of a key that another run has in hand."""
     ending: dict[str, set[str]] = {address: set() for address in made}
     for change in changes:
-        if isinstance(change, Retire) and change.key_id != made.get(change.address, change.key_id):
+        if isinstance(change, Retire | Deliver) and change.key_id != made.get(change.address, change.key_id):
             ending[change.address].add(change.key_id)
     return tuple(
         InHand(address=address, key_id=key_id, ending=frozenset(ending[address])) for address, key_id in made.items()
@@ -60,8 +60,8 @@ def made_since(desired: Desired, planned: Container[str], seen: Listing) -> dict
     """By address the id of an owned key that another run has made since the plan, which knew the ids `planned`: its
     secret is in the sinks of that address by now, or will be.
     """
-    since = ((owned(desired.realm, key.id), key.id) for key in seen.keys if key.id not in planned)
-    return {desired.address(mark.slug): key_id for mark, key_id in since if mark is not None}
+    since = ((owned_here(desired, key.id), key.id) for key in seen.keys if key.id not in planned)
+    return {desired.address(found[1].slug): key_id for found, key_id in since if found is not None}
 
 
 def _works_on(key: LiveKey | None, seen: Listing) -> bool:
@@ -84,8 +84,8 @@ def left(approved: EnvironmentPlan, fresh: EnvironmentPlan, desired: Desired, li
     """
     asked = {change.address for change in fresh.changes}
     finished = _finished(approved, fresh)
+    loud = tuple(each for each in approved.changes if each.address in asked and each.key_id not in finished)
     quiet = [each for each in approved.changes if each.address not in asked or each.key_id in finished]
-    loud = tuple(change for change in approved.changes if change not in quiet)
     stands = standing(replace(approved, changes=loud), fresh, desired, live)
     addresses = {change.address for change in loud} - {each.address for each in stands.stale}
     return replace(

@@ -191,7 +191,8 @@ def _before(key: DesiredKey, before: Sequence[LiveKey], live: Live, by: str, sin
 
 def _last_working(key: DesiredKey, older: Iterable[LiveKey], live: Live) -> LiveKey | None:
     working = [each for each in older if not each.has_ended(live.now) and not is_unfinished(key, each)]
-    return max(reversed(working), key=_created, default=None)  # of two of one moment the later generation
+    # Of two of one moment the later generation. One that ends anyway comes last: it may never have been committed.
+    return max(reversed(working), key=lambda each: (not is_marked(each), each.created), default=None)
 
 
 def _left(key: DesiredKey, match: LiveKey) -> Unchanged:

@@ -99,7 +99,7 @@ def _takes(change: Change) -> str:
             return "be rotated" if follows else ""
         case Delete(before=before, expired=expired):
             return "" if expired or is_on_probation(before) else "be deleted"
-        case Deliver(before=before) if is_on_probation(before):
+        case Deliver(before=before) | Retire(before=before) if is_on_probation(before):
             return ""
         case (
             Update(before=before, after=after)

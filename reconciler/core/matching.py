@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.desired import Desired, DesiredKey
 from reconciler.core.keys import Live, LiveKey
-from reconciler.core.pairing import Pairing, has_taken_over, pair
+from reconciler.core.pairing import Pairing, has_taken_over, is_older_leftover, pair
 from reconciler.core.probation import is_on_probation
 
 
@@ -39,7 +39,9 @@ def match_of(
         adopted = pairing.adopted.get(key.adopts)
         return (generated, adopted) if has_taken_over(key, generated, adopted) else (adopted, None)
     former = undeclared.pop(key.former_slug, None) if key.former_slug else None
-    return (generated or former), (former if generated else None)
+    if generated is None or former is None or is_older_leftover(generated, former):
+        return former or generated, generated if former else None
+    return generated, former
 
 
 def other_key(key: DesiredKey, match: LiveKey | None, pairing: Pairing) -> list[str]:

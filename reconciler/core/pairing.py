@@ -61,7 +61,7 @@ def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
         else:
             unmanaged.append(key)
     for each in generations.values():
-        each.sort(key=lambda generation: generation[0])
+        _newest_last(each)
     return Pairing(
         newest={slug: each[-1][1] for slug, each in generations.items()},
         superseded={slug: tuple(key for _, key in each[:-1]) for slug, each in generations.items() if len(each) > 1},
@@ -70,6 +70,23 @@ def pair(desired: Desired, keys: Iterable[LiveKey]) -> Pairing:
         ignored=_by_id(ignored),
         unmanaged=_by_id(unmanaged),
     )
+
+
+def _newest_last(generations: list[tuple[tuple[bool, int], LiveKey]]) -> None:
+    """The order of a slug's keys, each with whether it bears the environment's present name, and its generation."""
+    generations.sort(key=lambda each: each[0])
+    (is_current, _), newest = generations[-1]
+    former = [each for each in generations if not each[0][0]]
+    if is_current and former and is_older_leftover(newest, former[-1][1]):
+        generations.remove(former[-1])
+        generations.append(former[-1])
+
+
+def is_older_leftover(own: LiveKey, former: LiveKey) -> bool:
+    """Whether a run that died has left a key of the new name, and one of the former name was made since and works:
+    what works is the one to keep then. A newer one is its next generation.
+    """
+    return is_on_probation(own) and not is_on_probation(former) and own.created < former.created
 
 
 def owned_here(desired: Desired, key_id: str) -> tuple[bool, OwnedId] | None:
@@ -145,7 +162,7 @@ def _of_former_realm(desired: Desired, key: DesiredKey, pairing: Pairing) -> Liv
     """A superseded key that works and was made under the environment's former name."""
     if desired.former is None:
         return None
-    for each in pairing.superseded.get(key.slug, ()):
+    for each in reversed(pairing.superseded.get(key.slug, ())):
         if owned(desired.former, each.id) is not None and not is_on_probation(each):
             own = pairing.newest[key.slug]
             return each if owned(desired.realm, own.id) else None

@@ -89,10 +89,12 @@ def _nowhere(document: Document, layers: Sequence[tuple[Path, Mapping[str, Any]]
     where = taken[-1] if taken else rotation[:-1] if rotation[:-1] in keys else keys[0]
     place: Path = (*where, "deliver") if taken else rotation if where == rotation[:-1] else where
     whose = "" if where == rotation[:-1] else f" in {describe(where)}"
+    paths = [path for path, _ in layers]
+    null = ", or write `rotation: null` there" if paths.index(where) > paths.index(rotation[:-1]) else ""
     return Problem(
         position=document.position(place),
         message=f"{describe(rotation)} needs deliver{whose}: each generation has a secret that must arrive somewhere",
-        hint=f"say under `deliver` where the key's users read it{', or write `rotation: null` there' if whose else ''}",
+        hint=f"say under `deliver` where the key's users read it{null}",
     )
 
 

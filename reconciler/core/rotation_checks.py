@@ -25,7 +25,7 @@ def rotation(seen: Observed) -> Check:
         return warning("rotation", *found)
     rotating = [key.rotates for key in keys if key.rotates is not None]
     if not rotating:
-        return fine("rotation", "no date is to come: no key that is delivered is under rotation")
+        return fine("rotation", "no delivered key is under rotation")
     when = show_instant(min(rotating).replace(microsecond=0))
     return fine("rotation", f"{keys_are(len(rotating))} under rotation; the next date is {when}")
 

@@ -39,9 +39,10 @@ def superseded(declared: DesiredKey, key: LiveKey, live: Live, by: str, since: d
     """What is done with a key that the one with the id `by`, made at `since`, supersedes."""
     address = declared.address
     if is_unfinished(declared, key):
-        if declared.rotation is None or key.has_ended(live.now):
+        rotation = declared.rotation
+        if rotation is None or key.has_ended(live.now) or key.created + rotation.life <= live.now:
             return delete(address, key, live, Reason.LEFT_OVER)
-        return retire_unfinished(declared, key, live, declared.rotation, by)
+        return retire_unfinished(declared, key, live, rotation, by)
     if key.has_ended(live.now):
         return delete(address, key, live, Reason.SUPERSEDED)
     if key.id in live.own:

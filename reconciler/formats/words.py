@@ -137,7 +137,8 @@ def because(entry: Entry) -> str:
 def detail_of(entry: Entry) -> str:
     """What is special to this key in its reason; empty for nothing."""
     if isinstance(entry, Delete):
-        return f"ended {show_instant(entry.before.expire)}" if entry.expired and entry.before.expire else ""
+        ended = entry.before.expire if entry.expired else None
+        return f"ended {show_instant(ended.replace(microsecond=0))}" if ended else ""
     return "" if isinstance(entry, Deliver | Update) else entry.detail
 
 

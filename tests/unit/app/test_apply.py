@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
+from reconciler.core.desired import After, Rotation
 from reconciler.core.outcome import EnvironmentOutcome, Status
+from reconciler.core.plan import Reason
 from reconciler.emulator.rules import Answer, Rule
 from tests.support.applying import Shop, a_shop, statuses, told, variable
 from tests.support.builders import NOW, REALM, desired, owned_id, wanted
@@ -316,6 +318,35 @@ async def test_what_a_run_left_is_looked_at_again_before_it_is_deleted(
 
     assert (statuses(outcome), told(outcome, "gone")) == ({"gone": status}, message)
     assert not any(call.startswith("DELETE") for call in shop.wire.calls)
+
+
+async def test_what_is_to_go_whoever_uses_it_goes_although_another_run_lets_it_end(shop: Shop) -> None:
+    put(shop, "gone", title="CI (undelivered)", expire=NOW + 7 * DAY)
+    shop.move(timedelta(minutes=16))
+    planned = await shop.plan(desired(allow_empty=True))
+    changes = tuple(replace(change, reason=Reason.DESTROY) for change in planned.plan.changes)
+    (key,) = (await shop.keys()).values()
+    await shop.store.update(key, replace(key.state, name="CI (undelivered) (retiring)", expire=NOW + 2 * DAY))
+
+    outcome = await shop.apply(planned.desired, planned=replace(planned, plan=replace(planned.plan, changes=changes)))
+
+    assert statuses(outcome) == {"gone": APPLIED}
+    assert await shop.keys() == {}
+
+
+async def test_what_another_run_has_in_hand_is_given_no_end(shop: Shop, tmp_path: Path) -> None:
+    rotation = Rotation(every=90 * DAY, overlap=7 * DAY)
+    sink = variable(tmp_path, "A")
+    wish = desired(replace(wanted(sinks=(sink,), expiry=After(rotation.life)), rotation=rotation))
+    for generation, title, life in (2, "CI (undelivered)", 7 * DAY), (3, "CI", rotation.life):
+        expire = NOW + life
+        shop.emulator.add_key(REALM.project, owned_id("ci", generation), ["users.read"], name=title, expire=expire)
+
+    outcome = await shop.apply(wish)
+
+    (left,) = (result for result in outcome.results if result.change.key_id == owned_id("ci", 2))
+    assert (left.status, left.message.partition(":")[0]) == (FAILED, "in progress elsewhere")
+    assert (await shop.keys())[owned_id("ci", 2)].name == "CI (undelivered)"
 
 
 async def test_own_expired_keys_make_room_first_in_a_project_that_is_nearly_full(shop: Shop) -> None:

@@ -258,6 +258,16 @@ async def test_the_secret_of_another_manifests_key_that_the_plan_could_not_see_i
     assert await shop.keys() == {}
 
 
+async def test_where_another_manifests_value_was_emptied_the_note_beside_it_keeps_nobody_out(shop: Shop) -> None:
+    theirs = Note(key_id=key_id(replace(REALM, owner="other"), "new"), created=NOW, fingerprint="0" * 32)
+    sink = NotedSink(held=Secret(""), note=theirs)
+
+    outcome = await shop.apply(WISH, sinks=UnseenSinks({SINK: sink}))
+
+    assert statuses(outcome) == {"new": APPLIED}
+    assert sink.held == (await new_key(shop)).secret
+
+
 async def test_a_value_that_somebody_else_wrote_meanwhile_is_left_alone(shop: Shop, sink: FakeSink) -> None:
     shop.fail(Rule(method="PUT", fault=Answer(status=403)))
     shop.wire.before = lambda call: setattr(sink, "held", Secret("theirs")) if call.startswith("PUT") else None

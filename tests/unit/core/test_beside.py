@@ -8,12 +8,13 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.core.beside import InHand, in_hand, left, still_in_hand
+from reconciler.core.beside import InHand, in_hand, left, made_since, still_in_hand
 from reconciler.core.holding import EMPTY, UNSEEN
+from reconciler.core.ids import key_id
 from reconciler.core.keys import Listing, LiveKey
 from reconciler.core.plan import Create, Delete, EnvironmentPlan, Retire, Update
 from reconciler.core.planner import plan_environment
-from tests.support.builders import NOW, SINK, desired, live, live_key, owned_id, wanted
+from tests.support.builders import NOW, REALM, SINK, desired, live, live_key, owned_id, wanted
 
 MINUTE = timedelta(minutes=1)
 NEW = owned_id("ci", 2)
@@ -51,6 +52,25 @@ def test_nobody_waits_for_a_run_that_is_through_or_dead(keys: list[LiveKey], dea
 
 def test_the_old_key_is_the_makers_to_let_end() -> None:
     assert waits(COMMITTED, BEFORE)
+
+
+def test_what_was_made_since_the_plan_is_told_by_its_address_whatever_name_the_environment_had() -> None:
+    former = replace(REALM, environment="was")
+    wish = replace(desired(wanted(), wanted("new", former_slug="old")), former=former)
+    new = [
+        live_key(generation=2),
+        live_key("old", generation=2),
+        live_key(id=key_id(former, "other")),
+        live_key(id="x"),
+    ]
+
+    made = made_since(wish, {owned_id("ci")}, Listing(keys=(live_key(), *new), now=NOW))
+
+    assert made == {
+        "staging/ci": owned_id("ci", 2),
+        "staging/new": owned_id("old", 2),
+        "staging/other": key_id(former, "other"),
+    }
 
 
 def plan(*keys: LiveKey, names: Iterable[str] = ("ci",)) -> EnvironmentPlan:

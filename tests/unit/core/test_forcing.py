@@ -216,6 +216,14 @@ def test_expired_keys_and_what_runs_left_behind_end_beside_it(wish: DesiredKey, 
     assert told(made)[2] == left
 
 
+def test_what_never_worked_and_ends_is_not_the_one_that_works_beside_the_newest() -> None:
+    left = generation(2, title="CI (undelivered) (retiring)", expire=NOW + DAY)
+    made = plan(generation(age=20 * DAY), left, generation(3, age=DAY))
+
+    assert (Retire, "g1", Reason.SUPERSEDED) in told(made)
+    assert not any(isinstance(each, Create) for each in made.changes)
+
+
 def test_the_credential_of_the_run_is_rotated_and_left_to_another_run() -> None:
     made = plan(generation(), own=(owned_id("ci"),))
 

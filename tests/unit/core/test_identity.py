@@ -11,7 +11,7 @@ from reconciler.core.desired import At, Desired
 from reconciler.core.holding import holding
 from reconciler.core.ids import Realm, key_id
 from reconciler.core.keys import LiveKey
-from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Retire, Update
+from reconciler.core.plan import Create, Delete, Deliver, EnvironmentPlan, Reason, Retire, Unchanged, Update
 from reconciler.core.planner import plan_destroy, plan_environment
 from reconciler.errors import ManifestError
 from tests.support.builders import NOW, REALM, SINK, desired, live, live_key, owned_id, undelivered, wanted
@@ -217,6 +217,18 @@ def test_a_newer_key_of_the_new_name_is_the_next_generation() -> None:
         assert not any(isinstance(change, Delete) for change in plan.changes)
 
 
+def test_what_a_run_left_under_the_new_name_before_the_key_was_made_takes_nothing_from_it() -> None:
+    old, left = live_key("old", age=timedelta(minutes=1)), undelivered("new")
+    plan = plan_of(desired(wanted("new", title="CI", former_slug="old")), old, left)
+
+    assert told(plan) == [(Delete, "staging/new", left.id), (Unchanged, "staging/new", old.id)]
+
+    former = live_key(id=key_id(FORMER, "ci"), age=timedelta(minutes=1))
+    plan = plan_of(desired(wanted(), former=FORMER), former, undelivered())
+
+    assert told(plan) == [(Delete, "staging/ci", owned_id("ci")), (Unchanged, "staging/ci", former.id)]
+
+
 def renamed_environment(*keys: LiveKey) -> EnvironmentPlan:
     wish = replace(desired(wanted(sinks=(SINK,)), prune="report"), former=FORMER)
     former = live_key(id=key_id(FORMER, "ci"), age=2 * DAY)
@@ -236,3 +248,10 @@ def test_an_older_key_of_the_new_environment_is_refused() -> None:
         renamed_environment(live_key(age=3 * DAY))
 
     assert "are live" in refused.value.problems[0].message
+
+
+def test_the_latest_key_of_the_former_environment_counts() -> None:
+    with pytest.raises(ManifestError) as refused:
+        renamed_environment(live_key(age=DAY), live_key(id=key_id(FORMER, "ci", 2), age=timedelta(minutes=1)))
+
+    assert f'both "{key_id(FORMER, "ci", 2)}"' in refused.value.problems[0].message

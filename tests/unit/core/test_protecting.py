@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.core.desired import At, Desired
+from reconciler.core.desired import After, At, Desired, Rotation
 from reconciler.core.guards import Allowances, Refusal, check, check_destroy
 from reconciler.core.ids import slug
 from reconciler.core.keys import LiveKey
@@ -59,6 +59,14 @@ def test_a_protected_key_is_never_taken_from(wish: Desired, what: str) -> None:
 )
 def test_a_protected_key_may_gain_and_stay(wish: Desired) -> None:
     assert refusals(wish, WIDE, live_key("other")) == []
+
+
+def test_what_a_run_left_may_end_beside_a_protected_key() -> None:
+    rotation = Rotation(every=timedelta(days=7), overlap=timedelta(days=1))
+    wish = guarding(replace(wanted(expiry=After(rotation.life), sinks=(SINK,)), rotation=rotation))
+    newest = live_key(generation=3, age=timedelta(minutes=1), expire=NOW + rotation.life)
+
+    assert refusals(wish, newest, undelivered(generation=2)) == []
 
 
 def test_a_protected_key_is_so_under_its_new_name_and_by_adoption() -> None:

@@ -349,6 +349,12 @@ def test_a_renamed_key_takes_its_new_id_with_the_next_generation() -> None:
     assert retired(after).key_id == owned_id("ci")
 
 
+def test_what_a_run_left_longer_ago_than_a_generation_lives_is_deleted() -> None:
+    made = plan(undelivered(age=LIFE), generation(2, age=DAY))
+
+    assert told(made) == [(Delete, "g1")]
+
+
 @pytest.mark.parametrize("secret", ["of this run", None], ids=["deliverable", "lost"])
 def test_what_a_run_has_begun_of_a_renamed_environment_is_finished(secret: str | None) -> None:
     former = replace(REALM, environment="old")
