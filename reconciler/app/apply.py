@@ -18,11 +18,11 @@ from reconciler.app.cache import refresh
 from reconciler.app.delivery import Delivery
 from reconciler.app.proving import proven
 from reconciler.app.stopped import AGAIN, InAnothersHands, Stopped
-from reconciler.core.beside import InHand, in_hand, made_since
+from reconciler.core.beside import InHand, in_hand, made_since, may_be_left
 from reconciler.core.desired import Desired
 from reconciler.core.keys import KeyState, Live, LiveKey
 from reconciler.core.outcome import DONE, EnvironmentOutcome, Result, Status
-from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Reason, Retire, Update
+from reconciler.core.plan import Change, Create, Delete, Deliver, EnvironmentPlan, Retire, Update
 from reconciler.core.probation import is_on_probation
 from reconciler.core.retiring import is_marked, is_retiring
 from reconciler.core.secret import Secret
@@ -34,8 +34,6 @@ from reconciler.ports import Escrow
 
 _FEW = 3
 _LATE = timedelta(minutes=15)
-_TIDIED = frozenset({Reason.LEFT_OVER, Reason.UNFINISHED, Reason.UNDECLARED})
-"""Why a key is deleted that nobody is known to use; any other one is to go at once."""
 _NOT_THERE = "the key that takes its place is not there yet, so this one works on"
 _ANOTHERS = "left to the run that made the key in its place"
 ANOTHER_DID_IT = "another run did it"
@@ -62,7 +60,6 @@ class EnvironmentApply:
     escrow: Escrow | None = None
     leaked: Mapping[str, Secret] = field(default_factory=dict, repr=False)
     _live: dict[str, LiveKey] = field(init=False)
-    _planned: frozenset[str] = field(init=False)
     _results: dict[str, Result] = field(init=False, default_factory=dict)
     _warnings: list[str] = field(init=False, default_factory=list)
     _halted: str = field(init=False, default="")
@@ -75,7 +72,6 @@ class EnvironmentApply:
 
     def __post_init__(self) -> None:
         self._live = {key.id: key for key in self.live.keys}
-        self._planned = frozenset(self._live)
 
     async def run(self) -> EnvironmentOutcome:
         """Every stage in order; never raises for what a server or a sink does."""
@@ -121,7 +117,7 @@ class EnvironmentApply:
         if not any(each.sinks for each in known) or self._halted or self.stop.is_set():
             return changes
         try:
-            made = made_since(self.desired, self._planned, await self.delivery.store.list())
+            made = made_since(self.desired, self.live, await self.delivery.store.list())
         except ReconcilerError as error:
             self._count_failure(error)
             for change in known:
@@ -280,7 +276,7 @@ class EnvironmentApply:
         if seen is None:
             del self._live[change.key_id]
         elif is_retiring(seen) and seen.expire is not None:
-            if change.reason in _TIDIED:
+            if may_be_left(change):
                 raise Stopped(Status.ALREADY_SO, f"another run lets it end, at {show_instant(seen.expire)}", "")
         elif not is_on_probation(seen):
             raise Stopped(Status.FAILED, "another run has committed this key since", AGAIN)

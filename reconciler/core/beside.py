@@ -10,14 +10,14 @@ The rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.desired import Desired
 from reconciler.core.freshness import Standing, standing
 from reconciler.core.keys import Listing, Live, LiveKey
 from reconciler.core.pairing import owned_here
-from reconciler.core.plan import Change, Create, Deliver, Entry, EnvironmentPlan, Retire, Unchanged
+from reconciler.core.plan import Change, Create, Delete, Deliver, Entry, EnvironmentPlan, Reason, Retire, Unchanged
 from reconciler.core.probation import is_on_probation, may_be_in_progress
 from reconciler.core.retiring import is_retiring
 
@@ -56,11 +56,19 @@ def still_in_hand(waited: Iterable[InHand], seen: Listing, is_abandoned: Callabl
             yield each
 
 
-def made_since(desired: Desired, planned: Container[str], seen: Listing) -> dict[str, str]:
-    """By address the id of an owned key that another run has made since the plan, which knew the ids `planned`: its
-    secret is in the sinks of that address by now, or will be.
+def may_be_left(change: Delete) -> bool:
+    """Whether a key that is to be deleted may be left to the end that another run has given it: it is tidied away only,
+    for nobody is known to use it. Any other one is to go at once.
     """
-    since = ((owned_here(desired, key.id), key.id) for key in seen.keys if key.id not in planned)
+    return change.reason in {Reason.LEFT_OVER, Reason.UNFINISHED, Reason.UNDECLARED}
+
+
+def made_since(desired: Desired, planned: Live, seen: Listing) -> dict[str, str]:
+    """By address the id of an owned key that another run has made since the plan, which was made of the keys `planned`:
+    its secret is in the sinks of that address by now, or will be.
+    """
+    known = {key.id for key in planned.keys}
+    since = ((owned_here(desired, key.id), key.id) for key in seen.keys if key.id not in known)
     return {desired.address(found[1].slug): key_id for found, key_id in since if found is not None}
 
 

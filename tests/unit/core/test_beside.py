@@ -64,7 +64,7 @@ def test_what_was_made_since_the_plan_is_told_by_its_address_whatever_name_the_e
         live_key(id="x"),
     ]
 
-    made = made_since(wish, {owned_id("ci")}, Listing(keys=(live_key(), *new), now=NOW))
+    made = made_since(wish, live(live_key()), Listing(keys=(live_key(), *new), now=NOW))
 
     assert made == {
         "staging/ci": owned_id("ci", 2),
